@@ -2,7 +2,6 @@
 
 import io
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import ACCEPTED
@@ -13,13 +12,13 @@ import httpx
 from sqlalchemy import update
 
 import vault.audio
+from tests.support.example_receivers import add_answers, add_receivers
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.register_entries import PROFILE
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import House
 from vault.database.schema.core import recordings
-from vault.domain.calls.delivery_entry import DeliveryEntry, Outcome
 
 #: 34 seconds of µ-law on two channels; the sound begins after the header.
 _SAMPLE: Final = Path(vault.audio.__file__).parent / "sample" / "call.wav"
@@ -115,7 +114,8 @@ def example_account(house: House, name: str | None = None) -> ExampleAccount:
     _links(house, account)
     _people(account)
     _settings(account)
-    _answers(house, account)
+    add_answers(house, account.tenant, account.ids["call-20417"])
+    account.ids["endpoint"] = add_receivers(house, account.tenant)
     # The last: its rule lets a second person approve what the settings above change.
     _questions(house, account)
     return account
@@ -202,27 +202,6 @@ def _links(house: House, account: ExampleAccount) -> None:
         if ref == "call-20331":
             path = tenant.url(f"/recordings/{account.ids[ref]}/links/{link['id']}")
             assert tenant.http.delete(path).is_success
-
-
-def _answers(house: House, account: ExampleAccount) -> None:
-    """Let the vault have answered the platform."""
-    said = account.tenant.http.get(account.tenant.url("/connections/telephony")).json()
-    ended, forged = "RecordingStatus completed", "The signature is not valid."
-    rows: Sequence[tuple[int, int, Outcome, str | None, str | None, str | None, int]] = (
-        (2, 200, "noted", None, "CallStatus ringing", None, 1), (9, 202, "accepted", None, ended, None, 1),
-        (40, 200, "duplicate", None, ended, None, 1), (300, 401, "rejected", "signature", None, forged, 1),
-        (360, 401, "rejected", "signature", None, forged, 214),
-    )  # fmt: skip
-    entries = [
-        DeliveryEntry(
-            id=f"dlv_{seconds}", account_id=account.tenant.id, connection_id=said["id"],
-            at=datetime.now(UTC) - timedelta(seconds=seconds), event=event, status=status, outcome=outcome,
-            reason=reason, detail=detail, recording_id=account.ids["call-20417"] if status == ACCEPTED else None,
-            requests=requests,
-        )
-        for seconds, status, outcome, reason, event, detail, requests in rows
-    ]  # fmt: skip
-    house.call(house.vault.database.write, lambda tx: tx.deliveries.put(entries))
 
 
 def _people(account: ExampleAccount) -> None:

@@ -14,6 +14,7 @@ from tests.web.doors import DOORS
 from vault.web.console.registers.record import CONTACTS
 from vault.web.routes.accounts.limits import LimitsIn
 from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
+from vault.web.schemas.events import EventEndpointIn
 from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
 from vault.web.schemas.registers.authority_requests import AuthorityRequestIn
 from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, PurposeIn
@@ -25,12 +26,12 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PUT ": "/account",
     "PUT /request-callback": "/request-callback",
     "DELETE /request-callback": "/request-callback/deletion",
-    "POST /event-endpoints": "for the developer of a system that receives events",
-    "PATCH /event-endpoints/{endpoint}": "for the developer of a system that receives events",
-    "POST /event-endpoints/{endpoint}/secret": "for the developer of a system that receives events",
-    "POST /event-endpoints/{endpoint}/replay": "for the developer of a system that receives events",
-    "POST /event-endpoints/{endpoint}/test": "for the developer of a system that receives events",
-    "DELETE /event-endpoints/{endpoint}": "for the developer of a system that receives events",
+    "POST /event-endpoints": "/events",
+    "PATCH /event-endpoints/{endpoint}": "/events/{endpoint}",
+    "POST /event-endpoints/{endpoint}/secret": "/events/{endpoint}/secret",
+    "POST /event-endpoints/{endpoint}/replay": "/events/{endpoint}/replay",
+    "POST /event-endpoints/{endpoint}/test": "/events/{endpoint}/test",
+    "DELETE /event-endpoints/{endpoint}": "/events/{endpoint}/deletion",
     "POST /closure": "/closure",
     "DELETE /closure": "/closure/withdrawal",
     "PUT /recording-switch": "/recording-switch",
@@ -104,6 +105,7 @@ FORM_OF: Final[Mapping[str, str]] = {
 FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
     ("/account", AccountIn, {"name": "title"}),
     ("/account", LimitsIn, {}),
+    ("/events", EventEndpointIn, {}),
     (
         "/connections/new",
         ConnectionIn,

@@ -16,7 +16,16 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def numbers(**more) -> Numbers:
     """Return the numbers of an account."""
-    none = {"refusals": [], "failed": 0, "quarantined": {}, "held": 0, "queued": 0, "requests_due": {}}
+    none = {
+        "refusals": [],
+        "failed": 0,
+        "quarantined": {},
+        "held": 0,
+        "failing": 0,
+        "switched_off": 0,
+        "queued": 0,
+        "requests_due": {},
+    }
     none |= {"retention_run": None, "erasures_waiting": 0, "without_recording": 0, "counted_since": None}
     return Numbers(**{"by_day": {}, "log_waiting": 0, "today": 20484} | none | more)
 

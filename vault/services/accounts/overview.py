@@ -10,6 +10,7 @@ from vault.database.interface import Database
 from vault.database.stores.accounts.overview import DaysLeft
 from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.database.transaction import Transaction
+from vault.domain.events.endpoint import KIND as EVENTS
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.services.shared.missing_recordings import calls_without_recording
@@ -38,6 +39,9 @@ class Numbers:
     erasures_waiting: int
     #: Calls of the last days that ended and have no recording.
     without_recording: int
+    #: Endpoints for events that fail, and those of them that are switched off.
+    failing: int
+    switched_off: int
     queued: int
     #: Open requests of people.
     requests_due: DaysLeft
@@ -71,6 +75,13 @@ class Overview:
                 retention_run=tx.retention.run_of(account_id),
                 erasures_waiting=rows.erasures_waiting(account_id),
                 without_recording=len(calls_without_recording(tx, account_id, now)),
+                **dict(
+                    zip(
+                        ("failing", "switched_off"),
+                        tx.outbox_outcomes.failing(account_id, EVENTS),
+                        strict=True,
+                    )
+                ),
                 queued=rows.queued(account_id),
                 requests_due=rows.requests_due(account_id, now),
                 log_waiting=tx.tree.waiting(),

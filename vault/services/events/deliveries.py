@@ -1,7 +1,9 @@
 """What was sent to the endpoints of an account in the last 30 days, and what they answered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.outbox.attempts import AttemptFilter, NotedAttempts, Place
@@ -9,10 +11,14 @@ from vault.database.stores.outbox.outcomes import NotedAttempt
 from vault.database.transaction import Transaction
 from vault.domain.events.endpoint import destination_of
 from vault.errors import NotFound
+from vault.ports.clock import Clock
 from vault.services.events.replay_events import ReplayEvents
 from vault.services.events.send_test import SendTest
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
+
+_HOURS: Final = 24
+_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +40,22 @@ class DeliveryPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """The attempts of an hour; of a destination with very many, those that are counted."""
+
+    #: 0 to 23, in UTC.
+    of_day: int
+    accepted: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventDeliveries:
     """List attempts at an endpoint, and send it something again, or a test."""
 
     database: Database
     data_keys: AccountDataKeys
+    clock: Clock
     replay: ReplayEvents
     test: SendTest
 
@@ -58,6 +75,26 @@ class EventDeliveries:
             async for one in paced(page.attempts)
         ]
         return DeliveryPage(deliveries=opened, before=page.before)
+
+    async def of_last_day(self, account_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, Sequence[Hour]]:
+        """Count the attempts of the last 24 hours at endpoints of an account, the oldest hour first."""
+        this_hour = int(self.clock().timestamp()) // _SECONDS
+        first = this_hour - _HOURS + 1
+        since = datetime.fromtimestamp(first * _SECONDS, UTC)
+        destinations = [destination_of(one) for one in endpoint_ids]
+        counts = await self.database.read(
+            lambda tx: tx.outbox_attempts.by_hour(account_id, destinations, since)
+        )
+
+        def counted(destination: str, hour: int) -> Hour:
+            accepted, failed = (counts.get((destination, hour, good), 0) for good in (True, False))
+            return Hour(of_day=hour % _HOURS, accepted=accepted, failed=failed)
+
+        hours = range(first, this_hour + 1)
+        return {
+            one: [counted(at, hour) for hour in hours]
+            for one, at in zip(endpoint_ids, destinations, strict=True)
+        }
 
     async def _answer(self, account_id: str, one: NotedAttempt) -> str | None:
         try:

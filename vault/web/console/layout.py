@@ -93,6 +93,8 @@ DONE: Final = translatable(
         "request_changed": "It is recorded.",
         "record_set": "The record is changed.",
         "register_changed": "It is in the register.",
+        "endpoint_changed": "The endpoint is changed, and is sent what waits for it.",
+        "endpoint_deleted": "The endpoint is deleted: nothing is sent there any more.",
         "callback_deleted": "The callback is deleted: changes of requests are not sent any more.",
         "closure_asked": "The closure is asked for. Until its time has come it can be taken back here.",
         "closure_taken_back": "The closure is taken back. Nothing has changed.",

@@ -7,6 +7,8 @@ from vault.web.console.approvals import approvals
 from vault.web.console.audit_log import log
 from vault.web.console.consent import notices, objections
 from vault.web.console.consent import policy as consent
+from vault.web.console.events import deliveries as event_deliveries
+from vault.web.console.events import endpoints as event_endpoints
 from vault.web.console.playback import link_keys, listen, people
 from vault.web.console.recordings import quarantine, recording, recordings
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
@@ -45,6 +47,8 @@ ROUTERS: Final = (
     link_keys.router,
     connections.router,
     deliveries.router,
+    event_endpoints.router,
+    event_deliveries.router,
     members.router,
     sign_in_connections.router,
     log.router,

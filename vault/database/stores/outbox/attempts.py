@@ -1,18 +1,34 @@
 """The attempts of the last 30 days at a destination, the newest first, a page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Subquery,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 
 from vault.database.schema.outbox import outbox_attempts
 from vault.database.stores.outbox.outcomes import NotedAttempt
 from vault.database.stores.rows import Rows
+from vault.domain.outbox.attempt import Outcome
 
 #: Attempts that one page looks at, however few of them are wanted.
 WINDOW: Final = 5_000
+#: Attempts of a destination that are counted by hour.
+MOST_BY_HOUR: Final = 2_000
+#: In microseconds. Both sides are whole numbers, so that the database divides without a rest.
+_HOUR: Final = literal_column("3600000000", BigInteger)
 _A = outbox_attempts.c
 _PLACE: Final = (_A.at, _A.id, _A.number)
 _NOTED: Final = [_A[name] for name in NotedAttempt.__slots__]
@@ -62,6 +78,28 @@ class AttemptRows(Rows):
         if len(found) == limit:
             return NotedAttempts(attempts=found, before=(found[-1].at, found[-1].id, found[-1].number))
         return NotedAttempts(attempts=found, before=None if last is None else tuple(last))
+
+    def by_hour(
+        self, account_id: str, destinations: Sequence[str], since: datetime
+    ) -> Mapping[tuple[str, int, bool], int]:
+        """Count the attempts since then: by destination, hour (since 1970 in UTC), and whether they were accepted.
+
+        Of each destination the newest MOST_BY_HOUR.
+        """
+        parts = [self._newest(account_id, one, since) for one in destinations]
+        if not parts:
+            return {}
+        found = union_all(*(select(*part.c) for part in parts)).subquery()
+        query = select(*found.c, func.count()).group_by(*found.c)
+        return {(row[0], row[1], bool(row[2])): row[3] for row in self._db.execute(query)}
+
+    @staticmethod
+    def _newest(account_id: str, destination: str, since: datetime) -> Subquery:
+        hour = (type_coerce(_A.at, BigInteger) // _HOUR).label("hour")
+        is_accepted = (_A.outcome == Outcome.ACCEPTED.value).label("is_accepted")
+        mine = (_A.destination == destination) & (_A.account_id == account_id) & (_A.at >= since)
+        query = select(_A.destination, hour, is_accepted).where(mine)
+        return query.order_by(_A.at.desc()).limit(MOST_BY_HOUR).subquery()
 
 
 def _bound(place: Sequence[Any]) -> ColumnElement[Any]:

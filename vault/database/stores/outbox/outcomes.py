@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, select, update
 
 from vault.database.schema.core import recordings
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
@@ -13,7 +13,7 @@ from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.attempt import Attempt
-from vault.domain.outbox.health import HEALTHY, Health
+from vault.domain.outbox.health import FAILURES, HEALTHY, Health
 from vault.domain.outbox.message import Message, Turn
 from vault.domain.recordings.recording import GONE
 
@@ -80,6 +80,15 @@ class OutboxOutcomes(Rows):
         query = select(_D.destination, *_HEALTH).where(_D.destination.in_(destinations))
         rows = {row.pop("destination"): row for row in map(dict, self._db.execute(query).mappings())}
         return {one: Health(**rows[one]) if one in rows else HEALTHY for one in destinations}
+
+    def failing(self, account_id: str, kind: str) -> tuple[int, int]:
+        """Count destinations of a kind that failed FAILURES times in a row or more, and those that are switched off."""
+        is_off = _D.disabled_at.is_not(None)
+        mine = (_D.account_id == account_id) & _D.destination.startswith(f"{kind}/")
+        fails = mine & (is_off | (_D.failures >= FAILURES))
+        query = select(func.count(), func.count(case((is_off, 1)))).where(fails)
+        row = self._db.execute(query).one()
+        return row[0], row[1]
 
     def set_health(self, destination: str, health: Health) -> None:
         """Set the health of a destination."""

@@ -27,6 +27,8 @@ CREDENTIALS: Final = 6
 PREVIOUS: Final = 3
 #: The page of the account's own settings, which is a tab of this section.
 ACCOUNT: Final = "/account"
+#: The page of endpoints that receive events, which is another one.
+EVENTS: Final = "/events"
 #: Settings by the names that REST gives them. Any other name is the platform's own, and stays as it is.
 _NAMES: Final[Mapping[str, str]] = translatable(
     {
@@ -59,6 +61,8 @@ def tabs_of(here: Here) -> list[dict[str, str]]:
         if here.allows("settings:write")
         else []
     )
+    if here.allows("audit:read"):
+        tabs.append({"name": translatable("Events"), "path": EVENTS})
     if here.allows("keys:write"):
         tabs.append({"name": translatable("Keys"), "path": "/connections/keys"})
     if here.allows("links:write"):

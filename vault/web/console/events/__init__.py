@@ -1,0 +1,1 @@
+"""Pages of events for other systems: endpoints, their health, and what was sent to them."""
