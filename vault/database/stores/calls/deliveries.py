@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, delete, literal, select, tuple_, update
 
 from vault.database.schema.calls import connection_deliveries
 from vault.database.schema.core import recordings
@@ -36,7 +36,9 @@ class DeliveryRows(Rows):
         upsert = insert.on_conflict_do_update(
             index_elements=list(_KEY), set_={"requests": insert.excluded.requests}
         )
-        self._db.execute(upsert, [asdict(_completed(entry, states)) for entry in entries])
+        # With RETURNING, SQLAlchemy sends all rows in one statement.
+        rows = [asdict(_completed(entry, states)) for entry in entries]
+        self._db.execute(upsert.returning(literal(1)), rows).all()
 
     def page(
         self, connection_id: str, wanted: DeliveryFilter, *, before: tuple[datetime, str] | None, limit: int
