@@ -1,5 +1,7 @@
 """Endpoints that receive events: whose they are, what is sealed, and what a restore brings back."""
 
+import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +13,12 @@ from tests.services.requests.people import ask
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.outbox.attempts import AttemptFilter
 from vault.domain.events.endpoint import MAX_ENDPOINTS
 from vault.errors import NotFound, Refused
 from vault.services.events.endpoints import EndpointChange
+from vault.services.events.poll_events import EventsWanted
+from vault.services.events.replay_events import ReplayWanted
 from vault.thread_pools import Threads
 
 
@@ -86,6 +91,36 @@ async def test_a_restore_brings_endpoints_and_tells_no_past(either: House, tmp_p
         (said,) = [one for one in await told(late) if one["type"] == "request.received"]
         assert said["sequence"] > before[-1]["sequence"]
         assert Webhook(made.secret).verify(late.outside.sent[-1].body, dict(late.outside.sent[-1].headers))
+
+
+async def test_a_restore_brings_no_deliveries_and_no_polls(house: House, tmp_path: Path, threads: Threads):
+    """Nothing of them is in the object store: nothing is sent again by it, and whoever asks begins again."""
+    made = (await endpoint(house)).view.endpoint.id
+    wanted, ended = EventsWanted(after=None, types=None, limit=9), asyncio.get_running_loop().create_future()
+    await house.vault.events.poll(house.account.id, wanted, ended=ended)
+    await available(house)
+    await told(house)
+    before = await house.vault.events.poll(house.account.id, wanted, ended=ended)
+    assert len(before.bodies) == 1
+    await house.vault.events.deliveries.replay(
+        house.account.id, made, ReplayWanted(after=0), actor="key_test"
+    )
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as late:
+        await late.vault.backup.restore(actor="operator")
+        sent = len(late.outside.sent)
+        await told(late)
+        assert len(late.outside.sent) == sent
+        after = await late.vault.events.poll(house.account.id, wanted, ended=ended)
+        assert (list(after.bodies), after.through) == ([], None)
+        shown = await late.vault.events.deliveries.list(
+            house.account.id, made, AttemptFilter(), before=None, limit=9
+        )
+        assert list(shown.deliveries) == []
+        await ask(late)
+        await told(late)
+        (said,) = (await late.vault.events.poll(house.account.id, wanted, ended=ended)).bodies
+        assert json.loads(said)["sequence"] > (before.through or 0)
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["only older", "older, and it went on"])
