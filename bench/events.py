@@ -131,6 +131,10 @@ def _isolation(
     print_title(
         f"Beside {sizes.waiting:,} messages to a dead host on {database}, {sizes.rounds} rounds of {sizes.acts}"
     )
+    # First: a webhook leaves work.
+    for name, made in (("nothing waiting", empty), (waiting, full)):
+        share = runner.run(made.idle(sizes.idle, sizes.settle))
+        print_worst(f"idle worker, {name}", [share], unit=" % of a core", aim=_IDLE)
     acts: tuple[tuple[str, Callable[[Scene], Callable[[int], Awaitable[None]]]], ...] = (
         ("call start", lambda made: made.call_start),
         ("ack of a webhook", lambda made: made.ack),
@@ -150,6 +154,3 @@ def _isolation(
         print_raw(series, "ms", dict.fromkeys(variants, "median in this process, without HTTP of the vault"))
         quiet, loud = variants
         print_ratio(series, loud, quiet, _FLAT)
-    for name, made in (("nothing waiting", empty), (waiting, full)):
-        share = runner.run(made.idle(sizes.idle, sizes.settle))
-        print_worst(f"idle worker, {name}", [share], unit=" % of a core", aim=_IDLE)
