@@ -18,9 +18,10 @@ from tests.services.outbox.probe import (
 from tests.support.outbox import let_time_come, put, send_due
 from tests.support.service_house import House
 from tests.support.statement_counts import counted
-from vault.database.stores.outbox.claims import TURN
+from vault.database.stores.outbox.claims import NOTICED, TURN
 from vault.domain.outbox.attempt import Answer
 from vault.domain.outbox.health import PLACES
+from vault.domain.outbox.message import Message
 from vault.errors import FetchFailed
 from vault.services.outbox import send_turn
 
@@ -162,6 +163,25 @@ async def test_a_receiver_is_read_once_for_a_turn(either: House):
     assert len(sent(house)) == 5
     assert read == ["probe/a"] * 2
     assert len(kind.noted) == 6
+
+
+async def test_a_claim_takes_notice_of_some(either: House):
+    """Of a great many new messages of one destination: one statement about all of them would time out each time."""
+    house, _ = probing(either)
+    await put_all(house, *(probe(house, f"m{n:04}") for n in range(NOTICED + 5)))
+    hanging = Hanging(house, "a")
+    slow = with_outside(house, hanging)
+    await slow.vault.jobs.send_outbox()
+    assert sum(one.is_new for one in await rows(house)) == 5
+    await slow.vault.jobs.send_outbox()
+    assert sum(one.is_new for one in await rows(house)) == 0
+    hanging.let_go.set()
+    await slow.vault.jobs.send_outbox.idle()
+
+
+async def put_all(house: House, *messages: Message) -> None:
+    """Put many messages into the outbox at once."""
+    await house.database.write(lambda tx: tx.outbox.put(*messages))
 
 
 async def test_a_node_that_stops_notes_what_has_ended(either: House):

@@ -26,6 +26,8 @@ from vault.domain.outbox.message import Turn
 
 #: Destinations with new messages that one claim takes notice of.
 _NEW: Final = 200
+#: New messages of a destination that one claim takes notice of: a statement about very many would time out each time.
+NOTICED: Final = 2_000
 #: Messages of a destination in one turn, unless its receiver fails or is slow.
 TURN: Final = 16
 #: Messages of one claim: each may be read about, and is logged, in its transaction.
@@ -37,8 +39,9 @@ NEW_MESSAGES: Final = (
     select(_M.destination, _M.account_id).where(_IS_NEW).distinct().order_by(_M.destination).limit(_NEW)
 )
 _MINE: Final = _M.destination == bindparam("to")
-_DROP_NEW: Final = outbox_messages.delete().where(_MINE, _IS_NEW)
-_NOTICED: Final = update(outbox_messages).where(_MINE, _IS_NEW).values(is_new=False)
+_SOME_NEW: Final = _M.id.in_(select(_M.id).where(_MINE, _IS_NEW).limit(NOTICED))
+_DROP_NEW: Final = outbox_messages.delete().where(_MINE, _SOME_NEW)
+_NOTICED: Final = update(outbox_messages).where(_MINE, _SOME_NEW).values(is_new=False)
 _EXPIRED: Final = and_(_MINE, _M.lease_until.is_not(None), _M.lease_until <= DatabaseNow())
 _RELEASE: Final = update(outbox_messages).where(_EXPIRED).values(lease_token=None, lease_until=None)
 _FREE: Final = and_(_MINE, _M.lease_until.is_(None))
@@ -112,7 +115,9 @@ class OutboxClaims(Rows):
             values = {"to": destination, "account": account_id}
             put = _notice(on_postgresql=is_postgresql(self._db))
             is_disabled = self._db.execute(put, values).scalar() is not None
-            self._db.execute(_DROP_NEW if is_disabled else _NOTICED, {"to": destination})
+            noticed = self._db.execute(_DROP_NEW if is_disabled else _NOTICED, {"to": destination}).rowcount
+            if noticed == NOTICED:
+                wake(self._db, Work.OUTBOX)
             if not is_disabled:
                 self.schedule(destination)
         if len(found) == _NEW:
