@@ -9,7 +9,7 @@ from vault.domain.events.endpoint import MAX_GRACE
 from vault.domain.page import PAGE
 from vault.services.events.endpoints import EndpointChange, EndpointView, MadeEndpoint
 from vault.services.events.poll_events import MAX_WAIT, EventsWanted
-from vault.web.schemas.base import Body, MomentOut, Words
+from vault.web.schemas.base import Body, Flag, MomentOut, Words
 
 _Url = Annotated[str, Field(min_length=1, max_length=500)]
 _Types = Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
@@ -70,9 +70,9 @@ class EventEndpointIn(Body):
     #: For people.
     description: Words = ""
     #: Sign with Ed25519 too, so that anybody can verify who sent an event.
-    ed25519: bool = False
+    ed25519: Flag = False
     #: Whether the next event is sent only after the one before was accepted.
-    ordered: bool = False
+    ordered: Flag = False
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
@@ -92,8 +92,8 @@ class EventEndpointPatchIn(Body):
     types: _Types | None = None
     description: Words | None = None
     #: Whether to sign with Ed25519 too; a key that is taken away does not come back.
-    ed25519: bool | None = None
-    ordered: bool | None = None
+    ed25519: Flag | None = None
+    ordered: Flag | None = None
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
