@@ -1,6 +1,7 @@
 """What the vault sends to receivers that accounts name: the answer decides, and nothing of a bad one costs more."""
 
 import gzip
+import socket
 
 import pytest
 
@@ -86,7 +87,7 @@ async def test_a_receiver_that_hangs_is_left(
     monkeypatch.setattr(outside, "TIMEOUT", 0.5)
     with pytest.raises(FetchFailed, match="did not respond in time") as failed:
         await post(server, script)
-    assert (failed.value.final, failed.value.host_down) == (False, True)
+    assert (failed.value.final, failed.value.host_down, failed.value.unsent) == (False, True, False)
     await server.exchanges[-1].gone.wait()
 
 
@@ -95,8 +96,31 @@ async def test_what_is_no_answer_is_not_final(server: MediaServer, script: Scrip
     """It hung up, or spoke something else: it may have taken the message."""
     with pytest.raises(FetchFailed) as failed:
         await post(server, script)
-    assert not failed.value.final
+    assert (failed.value.final, failed.value.unsent) == (False, False)
     assert "hook" not in str(failed.value)
+
+
+@pytest.mark.parametrize("fails", ["name", "connection", "handshake"])
+async def test_what_was_not_sent_is_known(server: MediaServer, fails: str) -> None:
+    """The name cannot be resolved, nobody listens, or TLS does not come about: nothing can have arrived."""
+    allowed = server.authority
+    if fails == "connection":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            allowed = f"127.0.0.1:{free.getsockname()[1]}"
+    url = {"name": "https://a.example/", "handshake": f"https://{allowed}/"}.get(fails, f"http://{allowed}/")
+    client = GuardedOutside(GuardedHttp(allow=[allowed], resolver=no_name, ssl_context=NO_TLS))
+    with pytest.raises(FetchFailed) as failed:
+        await client.post(url, {}, b"{}")
+    assert (failed.value.final, failed.value.unsent) == (False, True)
+    assert server.exchanges == []
+
+
+async def no_name(host: str, port: int) -> list[str]:
+    """Resolve nothing but addresses."""
+    if host == "127.0.0.1":
+        return [host]
+    raise OSError
 
 
 @pytest.mark.parametrize(

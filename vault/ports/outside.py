@@ -15,6 +15,6 @@ class Outside(Protocol):
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return the answer of any status, after 10 seconds at most; no redirect is followed.
 
-        Raises FetchFailed, without the URL in its message: ``final`` if nothing was sent, otherwise it may have
+        Raises FetchFailed, without the URL in its message; unless it is ``final`` or ``unsent``, the message may have
         arrived.
         """

@@ -109,7 +109,7 @@ WAYS: Final = [
     ),
     Way(
         does="has a certificate that has expired", days=-1, arrives=[],
-        vault_does="Sends nothing; tries again.", log="`unknown`: The host's TLS certificate has expired.", **FAILING,
+        vault_does="Sends nothing; tries again.", log="`failed`: The host's TLS certificate has expired.", **FAILING,
     ),
     Way(
         does="answers 410", scripts=[answer(status=410)],

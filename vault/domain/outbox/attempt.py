@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
+from vault.errors import FetchFailed
+
 #: The receiver may ask for a wait between these.
 LEAST_WAIT: Final = timedelta(seconds=1)
 MOST_WAIT: Final = timedelta(hours=6)
@@ -76,6 +78,12 @@ def attempt_of(answer: Answer, receiver: str) -> Attempt:
         retry_after=answer.retry_after if answer.status in _ASKS_TO_WAIT else None,
         answer=beginning,
     )
+
+
+def attempt_without_answer(error: FetchFailed) -> Attempt:
+    """Return what it means that no answer came: the message may have arrived, unless nothing was sent."""
+    outcome = Outcome.FAILED if error.final or error.unsent else Outcome.UNKNOWN
+    return Attempt(outcome=outcome, failure=str(error))
 
 
 def shown_answer(beginning: bytes) -> str:

@@ -11,7 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.events.endpoint import KIND, TEST_TYPE, StoredEndpoint, body_of_test, destination_of
 from vault.domain.ids import new_id
-from vault.domain.outbox.attempt import Attempt, Outcome, attempt_of
+from vault.domain.outbox.attempt import Attempt, attempt_of, attempt_without_answer
 from vault.domain.outbox.message import Message
 from vault.domain.outbox.signature import signed_headers
 from vault.errors import FetchFailed, NotFound, TooMany
@@ -95,5 +95,4 @@ class SendTest:
         try:
             return attempt_of(await self.outside.post(secrets.url, headers, body), "The endpoint")
         except FetchFailed as error:
-            outcome = Outcome.FAILED if error.final else Outcome.UNKNOWN
-            return Attempt(outcome=outcome, failure=str(error))
+            return attempt_without_answer(error)

@@ -38,7 +38,7 @@ class Permission:
 
     message: Message
     standing: Standing
-    #: Raises FetchFailed, ``final`` if nothing was sent, and PermissionTooOld.
+    #: Raises FetchFailed, ``final`` or ``unsent`` if nothing was sent, and PermissionTooOld.
     post: Post
 
 

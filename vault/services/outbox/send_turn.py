@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, Final
 
 from vault.database.stores.outbox.claims import TURN
-from vault.domain.outbox.attempt import Answer, Attempt, Outcome
+from vault.domain.outbox.attempt import Answer, Attempt, Outcome, attempt_without_answer
 from vault.domain.outbox.health import PLACES
 from vault.domain.outbox.message import Message, Standing
 from vault.errors import FetchFailed, VaultError
@@ -115,8 +115,7 @@ class SentTurn:
         try:
             attempt = await self._permitted.kind.send(receiver, permission)
         except FetchFailed as error:
-            outcome = Outcome.FAILED if error.final else Outcome.UNKNOWN
-            attempt = Attempt(outcome=outcome, failure=str(error))
+            attempt = attempt_without_answer(error)
             return _ended(message, attempt, began, is_own=isinstance(error, PermissionTooOld))
         except Exception as error:  # noqa: BLE001 - the next attempt may succeed
             return _own(message, error, began)

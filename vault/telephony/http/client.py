@@ -146,8 +146,11 @@ class GuardedHttp:
         limits = self.limits
         loop = asyncio.get_running_loop()
         opening = asyncio.timeout(limits.dns + 2 * limits.connect)
+        is_sent = False
 
         async def on_event(name: str, _info: object) -> None:
+            nonlocal is_sent
+            is_sent |= name == "http11.send_request_headers.started"
             if name == "http11.receive_response_headers.started":
                 # httpcore's own timeout is per read; a server that sends byte by byte would never reach it.
                 opening.reschedule(loop.time() + limits.head)
@@ -166,9 +169,15 @@ class GuardedHttp:
             async with opening:
                 return await pool.handle_async_request(request)
         except TimeoutError:
-            raise FetchFailed("The host did not respond in time.", host_down=True) from None
+            raise FetchFailed(
+                "The host did not respond in time.", host_down=True, unsent=not is_sent
+            ) from None
         except NETWORK_ERRORS as error:
-            raise FetchFailed(_why(error), host_down=not _is_answer(error)) from None
+            raise FetchFailed(_why(error), host_down=not _is_answer(error), unsent=not is_sent) from None
+        except FetchFailed as error:
+            # Of the name and its addresses, which are checked where they are dialled.
+            error.unsent = not is_sent
+            raise
 
 
 def _why(error: BaseException | None) -> str:
