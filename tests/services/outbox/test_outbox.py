@@ -151,6 +151,27 @@ async def test_gone_switches_off_this_destination_alone(either: House):
     assert sent(house, A)[-1] == "m5"
 
 
+async def test_a_receiver_that_is_set_again_gets_what_waits_now(either: House):
+    """What was tried waits no longer; what was not is not touched, however much that is."""
+    house, _ = probing(either)
+    house.outside.answer(A, Answer(status=503, retry_after="60"))
+    await put(house, *(probe(house, f"m{n}") for n in range(6)))
+    await send_due(house)
+    before = {one.id: one for one in await rows(house)}
+    tried = {one for one in before if before[one].attempts}
+    assert 0 < len(tried) <= PLACES
+    await house.database.write(lambda tx: tx.outbox.set_up("probe/a"))
+    now = datetime.now(UTC)
+    after = {one.id: one for one in await rows(house)}
+    assert all(before[one].due_at > now >= after[one].due_at for one in tried)
+    assert {one for one in before if before[one] == after[one]} == {*before} - tried
+    shown = await destination(house)
+    assert (shown.failures, shown.failing_since, shown.blocked_until) == (0, None, None)
+    house.outside.answer(A, Answer(status=204))
+    await send_due(house)
+    assert await rows(house) == []
+
+
 async def test_failures_alone_warn_and_end(either: House):
     """After an hour, after a day, and after five days; a success between them begins again."""
     house, _ = probing(either)
