@@ -93,13 +93,6 @@ def test_a_parameter_that_a_route_does_not_take_is_refused(tenant: Tenant):
     assert tenant.http.put(place, content=AUDIO, params={"voices": ["caller"]}).status_code == 201
 
 
-def test_the_root_names_reference_and_console(house: House):
-    """Whoever opens the address itself is told where to go."""
-    answer = house.admin.get("/")
-    assert answer.status_code == 404
-    assert all(place in answer.json()["detail"] for place in ("/reference", "/console"))
-
-
 @pytest.mark.parametrize(
     ("url", "said"),
     [

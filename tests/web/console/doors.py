@@ -220,6 +220,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
 }
 #: Pages of no account.
 OTHERS: Final = {
+    ("GET", "/"),
     ("GET", "/console"),
     ("GET", "/console/sign-in"),
     ("POST", "/console/sign-in"),

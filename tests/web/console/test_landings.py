@@ -159,7 +159,4 @@ def test_the_bare_address_leads_a_browser_to_the_console(house: House, accept: s
         assert httpx.get(f"{house.url}/console", follow_redirects=True).status_code == 200
     else:
         assert answer.status_code == 404
-        assert "/openapi.json" in answer.json()["detail"]
-        assert {
-            httpx.get(house.url + path, timeout=60).status_code for path in ("/openapi.json", "/reference")
-        } == {200}
+        assert all(place in answer.json()["detail"] for place in ("/reference", "/console"))

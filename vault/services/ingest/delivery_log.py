@@ -76,6 +76,8 @@ class DeliveryLog:
     #: By id, the oldest first.
     _waiting: OrderedDict[str, DeliveryEntry] = field(default_factory=OrderedDict, init=False)
     _writing: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    #: One write at a time: who asks for one finds written what was noted before.
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def jobs(self) -> Sequence[Job]:
         """Return the deletion of what is older than 30 days."""
@@ -173,6 +175,10 @@ class DeliveryLog:
 
     async def write(self) -> bool:
         """Write what waits; False if that failed, and it waits on."""
+        async with self._turn:
+            return await self._write()
+
+    async def _write(self) -> bool:
         entries = list(self._waiting.values())
         self._waiting.clear()
         if not entries:

@@ -49,7 +49,8 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.StartRefused: 500,
     errors.VaultError: 500,
 }
-_PATH_NOT_FOUND = (
+#: Of an address that the vault does not have.
+PATH_NOT_FOUND = (
     "Not found. All paths are in openapi.yaml and at /reference; the console is at /console. "
     "A slash within a name in a path is written %2F."
 )
@@ -177,7 +178,7 @@ def _of_http(error: HTTPException, allowed: Sequence[str]) -> Response:
         named = ", ".join(allowed)
         detail = f"Method not allowed. This path allows {named}."
         return problem(405, detail, headers={"Allow": named})
-    detail = _PATH_NOT_FOUND if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
+    detail = PATH_NOT_FOUND if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
     return problem(error.status_code, detail, headers=error.headers)
 
 

@@ -26,6 +26,7 @@ from vault.web.console.sign_in.provider import last_provider
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import translated_page
+from vault.web.http.problems import PATH_NOT_FOUND
 from vault.web.http.translations import gettext
 
 router = console_router("/console")
@@ -35,7 +36,6 @@ HOME: Final = "/console"
 #: A path of the console, and no way to another host: no ``//``, no backslash.
 _PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
 _MAX_PATH: Final = 1000
-_NO_PAGE: Final = "There is nothing here. The contract is at /openapi.json, and for people at /reference."
 
 
 def return_path(text: str) -> str:
@@ -49,7 +49,7 @@ def return_path(text: str) -> str:
 async def get_front(request: Request) -> Response:
     """Lead a browser to the console; a program asks for an address of the contract."""
     if "text/html" not in request.headers.get("accept", ""):
-        raise NotFound(_NO_PAGE)
+        raise NotFound(PATH_NOT_FOUND)
     response = see_other(HOME)
     response.headers["Vary"] = "Accept"
     return response
