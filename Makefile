@@ -141,7 +141,7 @@ format: install ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: install ## Write openapi/openapi.yaml and asyncapi.yaml anew from the app.
+openapi: install ## Write openapi/openapi.yaml and asyncapi.yaml from the app.
 	$(BIN)/python openapi/generate.py
 
 lock: ## Resolve the locks anew; look at the difference before you commit it.

@@ -197,17 +197,13 @@ class FetchFailed(VaultError):
     """A provider's media could not be fetched. ``final`` means that a retry cannot help.
 
     ``host_down``: the host did not answer, or with a 5xx, so what else is to be fetched from it has to wait too.
-    ``unsent``: not even a part of the request was sent; otherwise it may have arrived.
+    ``unsent``: not even a part of the request was sent, as its client found; otherwise it may have arrived.
     """
 
-    def __init__(
-        self, reason: str, *, final: bool = False, host_down: bool = False, unsent: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, final: bool = False, host_down: bool = False) -> None:
         """Store the reason. It must not contain the URL: it is written to the row and the log."""
         super().__init__(reason)
-        self.final = final
-        self.host_down = host_down
-        self.unsent = unsent
+        self.final, self.host_down, self.unsent = final, host_down, False
 
 
 class LeaseLost(VaultError):

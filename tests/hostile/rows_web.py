@@ -20,7 +20,6 @@ from uvicorn.server import ServerState
 
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from vault.domain.outbox.receiver import check_url
 from vault.domain.playback.link import _in_networks
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.own_token import TokenKey, is_opaque
@@ -32,6 +31,7 @@ from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import split_key
 from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
+from vault.services.shared.check_receiver import check_url
 from vault.tlog.note import Signer
 from vault.web.app import PublicUrl
 from vault.web.audio.response import parse_range

@@ -24,7 +24,7 @@ async def either(
 ) -> AsyncIterator[House]:
     """A vault with one account, on either database, and no worker."""
     async with new_house(tmp_path, threads, database) as made:
-        # What was done for it is in the tree: an endpoint for events that is made now is not told of that.
+        # What was done for it is in the tree: an endpoint that is made now does not receive that.
         await made.database.write(lambda tx: tx.tree.settle())
         yield made
 

@@ -133,13 +133,13 @@ WAYS: Final = [
     Way(
         does="has a clock 6 minutes ahead, then a right one",
         scripts=[by_clock(timedelta(minutes=6)), by_clock(timedelta())], arrives=[0, 0],
-        vault_does="Signs each attempt anew, with the time of the attempt.",
+        vault_does="Signs each attempt by itself, with the time of the attempt.",
         log="`failed`, 400: The endpoint answered 400. `accepted`, 204",
     ),
     Way(
         does="has a clock 6 minutes behind, then a right one",
         scripts=[by_clock(-timedelta(minutes=6)), by_clock(timedelta())], arrives=[0, 0],
-        vault_does="Signs each attempt anew, with the time of the attempt.",
+        vault_does="Signs each attempt by itself, with the time of the attempt.",
         log="`failed`, 400: The endpoint answered 400. `accepted`, 204",
     ),
     Way(

@@ -10,12 +10,13 @@ from vault.database.stores.outbox.attempts import AttemptFilter, NotedAttempts, 
 from vault.database.stores.outbox.outcomes import NotedAttempt
 from vault.database.transaction import Transaction
 from vault.domain.events.endpoint import destination_of
-from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.events.replay_events import ReplayEvents
 from vault.services.events.send_test import SendTest
+from vault.services.events.stored_endpoint import find_endpoint
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
+from vault.services.shared.receiver_answers import open_answer
 
 _HOURS: Final = 24
 _SECONDS: Final = 3600
@@ -65,13 +66,12 @@ class EventDeliveries:
         """Return a page of attempts. Raises NotFound, Unavailable."""
 
         def read(tx: Transaction) -> NotedAttempts:
-            if tx.event_endpoints.get(account_id, endpoint_id) is None:
-                raise NotFound("There is no such event endpoint.")
-            return tx.outbox_attempts.page(destination_of(endpoint_id), wanted, before=before, limit=limit)
+            endpoint = find_endpoint(tx, account_id, endpoint_id)
+            return tx.outbox_attempts.page(destination_of(endpoint.id), wanted, before=before, limit=limit)
 
         page = await self.database.read(read)
         opened = [
-            Delivery(attempt=one, answer=await self._answer(account_id, one))
+            Delivery(attempt=one, answer=await open_answer(self.data_keys, account_id, one.answer))
             async for one in paced(page.attempts)
         ]
         return DeliveryPage(deliveries=opened, before=page.before)
@@ -95,9 +95,3 @@ class EventDeliveries:
             one: [counted(at, hour) for hour in hours]
             for one, at in zip(endpoint_ids, destinations, strict=True)
         }
-
-    async def _answer(self, account_id: str, one: NotedAttempt) -> str | None:
-        try:
-            return await self.data_keys.open_words(account_id, "outbox-answer", one.answer)
-        except NotFound:
-            return None  # The key that sealed it was destroyed.

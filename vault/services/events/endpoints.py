@@ -1,15 +1,11 @@
 """The endpoints of an account that receive events. A secret is shown once."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.events.endpoint import (
     MAX_ENDPOINTS,
     EndpointSecrets,
@@ -24,11 +20,10 @@ from vault.domain.outbox.health import HEALTHY, Health
 from vault.domain.outbox.signature import new_private_key, new_secret
 from vault.errors import NotFound, Refused
 from vault.ports.outside import Outside
+from vault.services.events.stored_endpoint import find_endpoint, log_endpoint, open_endpoint, seal_endpoint
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.check_receiver import check_receiver
 from vault.services.shared.paced import paced
-
-_NONE: Final = "There is no such event endpoint."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +76,7 @@ class EventEndpoints:
             secret=new_secret(),
             private_key=new_private_key() if wanted.ed25519 else None,
         )
-        sealed = await self._seal(account_id, words)
+        sealed = await seal_endpoint(self.data_keys, account_id, words)
 
         def make(tx: Transaction) -> StoredEndpoint:
             tx.lock_account(account_id, exclusive=True)
@@ -95,7 +90,7 @@ class EventEndpoints:
                 public_keys=public_keys_after([], words.public_key, now=now, until=now),
             )  # fmt: skip
             tx.event_endpoints.add(made)
-            _log(tx, "event_endpoint.changed", made, actor)
+            log_endpoint(tx, "event_endpoint.changed", made, actor)
             return made
 
         made = await self.database.write(make)
@@ -118,9 +113,7 @@ class EventEndpoints:
         """Return an endpoint, without its secrets. Raises NotFound, Unavailable."""
 
         def read(tx: Transaction) -> tuple[StoredEndpoint, Health, int]:
-            stored = tx.event_endpoints.get(account_id, endpoint_id)
-            if stored is None:
-                raise NotFound(_NONE)
+            stored = find_endpoint(tx, account_id, endpoint_id)
             return _with_health(tx, [stored])[0]
 
         stored, health, waiting = await self.database.read(read)
@@ -173,11 +166,9 @@ class EventEndpoints:
 
         def delete(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            stored = tx.event_endpoints.get(account_id, endpoint_id)
-            if stored is None:
-                raise NotFound(_NONE)
+            stored = find_endpoint(tx, account_id, endpoint_id)
             tx.event_endpoints.delete(stored)
-            _log(tx, "event_endpoint.deleted", stored, actor)
+            log_endpoint(tx, "event_endpoint.deleted", stored, actor)
 
         await self.database.write(delete)
 
@@ -199,24 +190,13 @@ class EventEndpoints:
     ) -> None:
         """Change what is sealed of an endpoint, again from the start if another client changed it meanwhile."""
         while True:
-            stored = await self.database.read(lambda tx: tx.event_endpoints.get(account_id, endpoint_id))
-            if stored is None:
-                raise NotFound(_NONE)
+            stored = await self.database.read(lambda tx: find_endpoint(tx, account_id, endpoint_id))
             words = changed(stored, await open_endpoint(self.data_keys, stored))
-            sealed = await self._seal(account_id, words)
+            sealed = await seal_endpoint(self.data_keys, account_id, words)
             new = _with(replace(stored, sealed=sealed), wanted or EndpointChange())
             key = words.public_key
             if await self.database.write(lambda tx: _put(tx, stored, new, key, actor=actor, grace=grace)):  # noqa: B023 - awaited here
                 return
-
-    async def _seal(self, account_id: str, words: EndpointSecrets) -> str:
-        return await self.data_keys.seal_words(account_id, "event-endpoint", json.dumps(asdict(words))) or ""
-
-
-async def open_endpoint(data_keys: AccountDataKeys, stored: StoredEndpoint) -> EndpointSecrets:
-    """Return what is sealed of an endpoint. Raises Tampered, Unavailable."""
-    text = await data_keys.open_words(stored.account_id, "event-endpoint", stored.sealed)
-    return EndpointSecrets(**json.loads(text or "{}"))
 
 
 def _signing(words: EndpointSecrets, *, ed25519: bool | None) -> EndpointSecrets:
@@ -258,14 +238,8 @@ def _put(
     keys = public_keys_after(before.public_keys, public_key, now=now, until=now + (grace or timedelta()))
     changed = replace(new, changed_at=now, changed_by=actor, grace_until=until, public_keys=keys)
     tx.event_endpoints.put(changed)
-    _log(tx, "event_endpoint.changed", new, actor)
+    log_endpoint(tx, "event_endpoint.changed", new, actor)
     return True
-
-
-def _log(tx: Transaction, kind: EventType, endpoint: StoredEndpoint, actor: str) -> None:
-    tx.events.append(
-        AccessEvent(type=kind, at=tx.now(), account_id=endpoint.account_id, actor=actor, result=endpoint.id)
-    )
 
 
 def _view(stored: StoredEndpoint, words: EndpointSecrets, health: Health, waiting: int) -> EndpointView:

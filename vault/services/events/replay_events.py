@@ -10,9 +10,9 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.events.replays import ReplayRange
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.events.endpoint import StoredEndpoint, destination_of, wants
 from vault.errors import Invalid, NotFound, Refused
+from vault.services.events.stored_endpoint import find_endpoint, log_endpoint
 
 #: Events in one transaction, which others wait for on SQLite.
 _BATCH_SIZE: Final = 200
@@ -57,7 +57,7 @@ class ReplayEvents:
         count, after = 0, part.after
 
         def put(tx: Transaction) -> tuple[int, int | None]:
-            endpoint = _endpoint(tx, account_id, endpoint_id)
+            endpoint = find_endpoint(tx, account_id, endpoint_id)
             found = tx.event_replays.page(account_id, part, after=after, limit=_BATCH_SIZE)
             chosen = [one for one in found if wants(endpoint.types, one["type"])]
             put = tx.event_replays.put(destination_of(endpoint_id), chosen, tx.now())
@@ -75,21 +75,13 @@ def _begin(
     tx: Transaction, account_id: str, endpoint_id: str, wanted: ReplayWanted, actor: str
 ) -> ReplayRange:
     """Check what is wanted, note it in the log, and return its numbers."""
-    endpoint = _endpoint(tx, account_id, endpoint_id)
+    endpoint = find_endpoint(tx, account_id, endpoint_id)
     health = tx.outbox_outcomes.seen_health([destination_of(endpoint_id)])[destination_of(endpoint_id)]
     if health.disabled_at is not None:
         text = "The endpoint is switched off. Switch it on by a PATCH, then send again."
         raise Refused(text, reasons=("endpoint_disabled",))
     found = _range(tx, account_id, endpoint, wanted)
-    tx.events.append(
-        AccessEvent(
-            type="event_endpoint.replayed",
-            at=tx.now(),
-            account_id=account_id,
-            actor=actor,
-            result=endpoint_id,
-        )
-    )
+    log_endpoint(tx, "event_endpoint.replayed", endpoint, actor)
     return found
 
 
@@ -105,10 +97,3 @@ def _range(tx: Transaction, account_id: str, endpoint: StoredEndpoint, wanted: R
     if wanted.after is not None and wanted.after > last:
         raise Invalid(f"The account's last event has the number {last}.", field="after")
     return ReplayRange(after=wanted.after or 0, until=last, since=wanted.since, before=wanted.until)
-
-
-def _endpoint(tx: Transaction, account_id: str, endpoint_id: str) -> StoredEndpoint:
-    endpoint = tx.event_endpoints.get(account_id, endpoint_id)
-    if endpoint is None:
-        raise NotFound("There is no such event endpoint.")
-    return endpoint

@@ -1,4 +1,4 @@
-"""Send a test event to an endpoint at once, and say how that ended."""
+"""Send a test event to an endpoint immediately, and say how that ended."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,18 +8,16 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.outbox.outcomes import EndedAttempt
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.events.endpoint import KIND, TEST_TYPE, StoredEndpoint, body_of_test, destination_of
 from vault.domain.ids import new_id
-from vault.domain.outbox.attempt import Attempt, attempt_of, attempt_without_answer
+from vault.domain.outbox.attempt import Attempt, attempt_without_answer
 from vault.domain.outbox.message import Message
-from vault.domain.outbox.signature import signed_headers
-from vault.errors import FetchFailed, NotFound, TooMany
+from vault.errors import FetchFailed, TooMany
 from vault.ports.clock import Clock
 from vault.ports.outside import Outside
-from vault.services.events.endpoints import open_endpoint
+from vault.services.events.stored_endpoint import find_endpoint, log_endpoint, open_endpoint, post_event
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.seal_answer import seal_answer
+from vault.services.shared.receiver_answers import seal_answer
 
 _RETRY_AFTER: Final = 10
 
@@ -60,18 +58,8 @@ class SendTest:
 
     async def _send(self, account_id: str, endpoint_id: str, actor: str) -> TestEnd:
         def begin(tx: Transaction) -> StoredEndpoint:
-            stored = tx.event_endpoints.get(account_id, endpoint_id)
-            if stored is None:
-                raise NotFound("There is no such event endpoint.")
-            tx.events.append(
-                AccessEvent(
-                    type="event_endpoint.tested",
-                    at=tx.now(),
-                    account_id=account_id,
-                    actor=actor,
-                    result=endpoint_id,
-                )
-            )
+            stored = find_endpoint(tx, account_id, endpoint_id)
+            log_endpoint(tx, "event_endpoint.tested", stored, actor)
             return stored
 
         stored = await self.database.write(begin)
@@ -91,8 +79,7 @@ class SendTest:
 
     async def _attempt(self, stored: StoredEndpoint, message: Message) -> Attempt:
         secrets, body = await open_endpoint(self.data_keys, stored), body_of_test(message)
-        headers = signed_headers(secrets.signing(stored, message.at), message.id, body, at=message.at)
         try:
-            return attempt_of(await self.outside.post(secrets.url, headers, body), "The endpoint")
+            return await post_event(self.outside.post, stored, secrets, message.id, body, at=message.at)
         except FetchFailed as error:
             return attempt_without_answer(error)

@@ -123,7 +123,7 @@ class DeliveryLog:
         ``event`` is the name of the event if the address of the request says it.
         """
         if delivery is None and self.connection_cache.known(connection_id) is None:
-            # It was not authenticated, so nobody has looked for the connection.
+            # It was not authenticated, so the connection has not been read yet.
             with suppress(VaultError):
                 await self.connection_cache.get(connection_id)
         outcome: Outcome = "failed" if status >= _FIRST_SERVER_ERROR else "rejected"

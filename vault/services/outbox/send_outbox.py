@@ -25,7 +25,7 @@ from vault.services.outbox.permit import Permitted, permit
 from vault.services.outbox.send_turn import SentTurn
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.job import HOURLY, ClaimJob, IntervalJob, Job
-from vault.services.shared.seal_answer import seal_answer
+from vault.services.shared.receiver_answers import seal_answer
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

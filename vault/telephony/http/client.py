@@ -160,24 +160,20 @@ class GuardedHttp:
             httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
             headers=headers,
             content=body or None,
-            extensions={
-                "timeout": {"connect": limits.connect, "write": limits.head},
-                "trace": on_event,
-            },
+            extensions={"timeout": {"connect": limits.connect, "write": limits.head}, "trace": on_event},
         )
         try:
             async with opening:
                 return await pool.handle_async_request(request)
         except TimeoutError:
-            raise FetchFailed(
-                "The host did not respond in time.", host_down=True, unsent=not is_sent
-            ) from None
+            failed = FetchFailed("The host did not respond in time.", host_down=True)
         except NETWORK_ERRORS as error:
-            raise FetchFailed(_why(error), host_down=not _is_answer(error), unsent=not is_sent) from None
+            failed = FetchFailed(_why(error), host_down=not _is_answer(error))
         except FetchFailed as error:
             # Of the name and its addresses, which are checked where they are dialled.
-            error.unsent = not is_sent
-            raise
+            failed = error
+        failed.unsent = not is_sent
+        raise failed from None
 
 
 def _why(error: BaseException | None) -> str:

@@ -139,7 +139,7 @@ class RecordingsOut(BaseModel):
     next_cursor: str | None = None
     #: The `changed_since` that finds what changes after this answer; null on a page with a `cursor`.
     changed_until: int | None = None
-    #: With `changed_since`: whether to ask again with `changed_until` at once.
+    #: With `changed_since`: whether to ask again with `changed_until` immediately.
     more_changes: bool | None = None
 
 

@@ -13,11 +13,10 @@ from vault.domain.events.endpoint import (
     body_of,
     endpoint_of,
 )
-from vault.domain.outbox.attempt import Attempt, attempt_of
+from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.message import Message, SendingRules
-from vault.domain.outbox.signature import signed_headers
 from vault.ports.clock import Clock
-from vault.services.events.endpoints import open_endpoint
+from vault.services.events.stored_endpoint import open_endpoint, post_event
 from vault.services.outbox.kind import OutboxKind, Permission
 from vault.services.shared.account_data_keys import AccountDataKeys
 
@@ -53,8 +52,7 @@ class Events(OutboxKind[StoredEndpoint, _Receiver]):
         """Send it to the endpoint, signed with each secret that is valid now."""
         (stored, secrets), message, now = receiver, permission.message, self.clock()
         body = body_of(message, is_erased=permission.standing.holds("erased"))
-        headers = signed_headers(secrets.signing(stored, now), message.id, body, at=now)
-        return attempt_of(await permission.post(secrets.url, headers, body), "The endpoint")
+        return await post_event(permission.post, stored, secrets, message.id, body, at=now)
 
     def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:
         """Note nothing: the outbox keeps attempts and the health of the endpoint."""
