@@ -24,6 +24,7 @@ from vault.domain.outbox.attempt import Answer
 from vault.domain.outbox.message import SendingRules
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
+from vault.services.outbox import send_turn
 
 ME = {"actor": "key_test"}
 
@@ -146,6 +147,7 @@ async def test_a_process_that_slept_sends_nothing(either: House, monkeypatch: py
     """Since it was permitted the recording may have been erased: the permission is too old, and it asks again."""
     house, _ = probing(either)
     now = [1000.0]
+    monkeypatch.setattr(send_turn, "VALID", 5.0)
     for module in ("send_outbox", "send_turn"):
         monkeypatch.setattr(f"vault.services.outbox.{module}.monotonic", lambda: now[0])
 
