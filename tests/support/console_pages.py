@@ -14,6 +14,7 @@ PAGES: Final = {
     "recordings": "/recordings",
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
+    "share": "/recordings/{call-20417}/share?at=12",
     "evidence": "/recordings/{call-20417}/evidence",
     "quarantine": "/quarantine",
     "people": "/people",
@@ -104,6 +105,12 @@ def _release(page: Page) -> None:
     _press(page, "Release 1")
 
 
+def _share(page: Page) -> None:
+    page.get_by_label("Who listens").fill("Kim Osei, team lead")
+    page.get_by_label("Purpose", exact=True).select_option("quality")
+    _press(page, "Make the link")
+
+
 def _decide(page: Page) -> None:
     page.get_by_label("On everything that is found").select_option("erased")
     _press(page, "Check the decision")
@@ -136,6 +143,7 @@ STEPS: Final[Mapping[str, tuple[str, Callable[[Page], None]]]] = {
     "switch-off": ("overview", lambda page: _press(page, "Switch recording off")),
     "recordings-found": ("recordings", _find),
     "people-found": ("people", _find_listener),
+    "share-made": ("share", _share),
     "quarantine-preview": ("quarantine", _preview_release),
     "quarantine-result": ("quarantine", _release),
     "retention-preview": ("retention-change", lambda page: _press(page, "Preview")),

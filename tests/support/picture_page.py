@@ -22,6 +22,8 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "recordings-found": "A number is found in any spelling",
         "recording": "A recording: the call, listening with a purpose, history, links",
         "recording-restricted": "A recording that is restricted",
+        "share": "A link for somebody else: for how long, how often, from where",
+        "share-made": "The address of a link is shown once",
         "evidence": "Why the recording was allowed, as it was sealed",
     },
     "Quarantine": {

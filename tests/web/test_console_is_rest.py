@@ -54,7 +54,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /recordings/{recording}/notes": "on the player's page",
     "PATCH /recordings/{recording}/notes/{note}": "on the player's page",
     "DELETE /recordings/{recording}/notes/{note}": "on the player's page",
-    "POST /recordings/{recording}/links": "/recordings/{recording}/listening",
+    "POST /recordings/{recording}/links": "/recordings/{recording}/links",
     "DELETE /recordings/{recording}/links/{link}": "/recordings/{recording}/links/{link}/revocation",
     "POST /recordings/{recording}/doorway": "for a program that writes the address into a CRM",
     "POST /links/revocation": "/people/revocation",

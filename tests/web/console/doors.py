@@ -52,6 +52,11 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/recordings/{recording}/waveform.svg"): ("recordings:read", None),
     ("GET", "/recordings/{recording}/evidence"): ("audit:read", None),
     ("POST", "/recordings/{recording}/listening"): ("links:write", {"purpose": "quality"}),
+    ("GET", "/recordings/{recording}/share"): ("links:write", None),
+    ("POST", "/recordings/{recording}/links"): (
+        "links:write",
+        {"listener": "k", "purpose": "quality", "expires_in": "900", "sessions": "1"},
+    ),
     ("POST", "/recordings/{recording}/links/{link}/revocation"): ("links:write", {}),
     ("POST", "/recordings/{recording}/restriction"): ("privacy:write", {"restricted": "on"}),
     ("POST", "/recordings/{recording}/retry"): ("ingest", {"recording_url": "https://media.example/1.wav"}),

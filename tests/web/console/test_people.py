@@ -27,6 +27,8 @@ OPEN = {
     ("GET", "/recordings/{recording}/waveform.svg"),
     ("GET", "/recordings/{recording}/evidence"),
     ("POST", "/recordings/{recording}/listening"),
+    ("GET", "/recordings/{recording}/share"),
+    ("POST", "/recordings/{recording}/links"),
     ("POST", "/recordings/{recording}/links/{link}/revocation"),
     ("GET", "/people"),
     ("POST", "/people/search"),

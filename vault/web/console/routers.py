@@ -9,7 +9,7 @@ from vault.web.console.consent import notices, objections
 from vault.web.console.consent import policy as consent
 from vault.web.console.events import deliveries as event_deliveries
 from vault.web.console.events import endpoints as event_endpoints
-from vault.web.console.playback import link_keys, listen, people
+from vault.web.console.playback import link_keys, listen, people, share
 from vault.web.console.recordings import quarantine, recording, recordings
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
 from vault.web.console.requests import callback, closure, requests, steps
@@ -25,6 +25,7 @@ ROUTERS: Final = (
     overview.router,
     recordings.router,
     listen.router,
+    share.router,
     recording.router,
     quarantine.router,
     people.router,

@@ -26,6 +26,14 @@ if (!("commandForElement" in HTMLButtonElement.prototype)) {
   }
 }
 
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+    button.textContent = button.dataset.done;
+  });
+}
+
 /** Asks for a part of the page again while it is seen; an unchanged one costs the server little. */
 async function refresh(part, tag) {
   let seen = tag;

@@ -113,6 +113,7 @@ const BUTTONS = {
   skip: () => setSkip(!skipping(), { announced: true }),
   "zoom-in": () => zoom(0.5), "zoom-out": () => zoom(2),
   copy: copyLink,
+  share: () => { $("share").search = `?at=${Math.floor(audio.currentTime)}`; },
   keys: () => keys.help(),
   "from-start": () => { seek(0); $("resumed").hidden = true; $("play").focus(); },
 };

@@ -26,6 +26,8 @@ class Author:
 
     id: str
     session_id: str
+    #: The address of the recording's page at the console.
+    page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +92,20 @@ async def author_of(request: Request, vault: Vault, listening: Session) -> Autho
         and not await vault.recordings.recordings.agents_of(account_id, recording_id, agents)
     ):
         return None
-    return Author(id=session.actor, session_id=session.id)
+    page = f"/console/accounts/{account.ref}/recordings/{recording_id}"
+    return Author(id=session.actor, session_id=session.id, page=page)
 
 
 async def notes_of(
-    request: Request, vault: Vault, found: SessionWithLink, mistake: Mistake | None = None
+    vault: Vault, found: SessionWithLink, author: Author | None, mistake: Mistake | None = None
 ) -> ShownNotes | None:
     """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable.
 
     There are none on a recording in quarantine, which is played for the check of its consent alone.
     """
-    if found.recording.state is State.QUARANTINED:
+    if author is None or found.recording.state is State.QUARANTINED:
         return None
     session = found.session
-    author = await author_of(request, vault, session)
-    if author is None:
-        return None
     notes = await vault.playback.own_notes.list(session.account_id, session.recording_id, author=author.id)
     items = [ShownNote.of(note) for note in notes]
     return ShownNotes(items=items, nonce=secrets.token_urlsafe(16), mistake=mistake)

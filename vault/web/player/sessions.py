@@ -11,7 +11,7 @@ from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.calls.call import Direction, Role, role_of
 from vault.domain.playback.link import Link
 from vault.domain.recordings.media import extension
-from vault.domain.recordings.recording import Recording
+from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
 from vault.services.playback.playable_audio import Client
@@ -24,7 +24,7 @@ from vault.web.http.client_address import client_address
 from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import DEFAULT, language_of, spoken_length, texts_of
-from vault.web.player.own_notes import Mistake, ShownNotes, notes_of
+from vault.web.player.own_notes import Author, Mistake, ShownNotes, author_of, notes_of
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.playback.links import SessionOut
 from vault.web.schemas.recordings.recordings import WaveformOut
@@ -63,8 +63,10 @@ async def show_player(
     Raises NotFound, Tampered, Unavailable.
     """
     call = await vault.playback.player.call_view(found.session, found.recording)
-    notes = await notes_of(request, vault, found, mistake)
-    page = player_page(found, call, language_of(request), notes=notes, now=request.app.state.clock())
+    author = await author_of(request, vault, found.session)
+    notes = await notes_of(vault, found, author, mistake)
+    now = request.app.state.clock()
+    page = player_page(found, call, language_of(request), notes=notes, author=author, now=now)
     page.status_code = 200 if mistake is None else 422
     return page
 
@@ -166,9 +168,15 @@ class Channel:
 
 
 def player_page(
-    found: SessionWithLink, call: ShownCall, language: str, *, notes: ShownNotes | None, now: datetime
+    found: SessionWithLink,
+    call: ShownCall,
+    language: str,
+    *,
+    notes: ShownNotes | None,
+    author: Author | None,
+    now: datetime,
 ) -> Response:
-    """Return the player page of an open session; ``notes``: the listener's own, if the listener is signed in."""
+    """Return the player page of an open session; ``notes`` of ``author``, the listener who is signed in."""
     session, recording, texts = found.session, found.recording, texts_of(language)
     return listener_page(
         "player.html",
@@ -176,6 +184,8 @@ def player_page(
         session=session,
         call=call,
         notes=notes,
+        own_page=None if author is None else author.page,
+        can_be_shared=recording.state is State.AVAILABLE and not recording.restricted,
         recording=recording,
         title=texts["player"]["voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction]],
         audio=f"/s/{session.id}/audio{extension(_played(recording))}",
