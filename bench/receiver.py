@@ -1,4 +1,7 @@
-"""A receiver of events as a process of its own: HTTPS that takes everything, and answers how much it has got."""
+"""A receiver of events as a process of its own: HTTPS that takes everything, and answers how much it has got.
+
+It keeps a connection as long as its client, as receivers do.
+"""
 
 import asyncio
 import json
@@ -7,7 +10,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-_TAKEN = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+_TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def main() -> None:
@@ -21,12 +24,15 @@ async def _serve(config: dict[str, Any]) -> None:
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal taken
         with suppress(OSError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-            await reader.readexactly(int(lengths[0].partition(b":")[2]))
-            taken += 1
-            writer.write(_TAKEN)
-            await writer.drain()
+            closes = False
+            while not closes:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                lengths = [line for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
+                await reader.readexactly(int(lengths[0].partition(b":")[2]))
+                taken += 1
+                writer.write(_TAKEN)
+                await writer.drain()
+                closes = b"\r\nconnection: close\r\n" in head
         writer.close()
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,10 +1,12 @@
 """An Outside in memory: receivers that answer in turn, and a record of what was sent."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from vault.domain.outbox.attempt import Answer
 from vault.errors import FetchFailed
+from vault.ports.outside import Post
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.outside import GuardedOutside
 
@@ -42,3 +44,8 @@ class FakeOutside:
         if isinstance(answer, FetchFailed):
             raise answer
         return answer
+
+    @asynccontextmanager
+    async def keep_alive(self) -> AsyncIterator[Post]:
+        """Post as always: in memory there is no connection."""
+        yield self.post

@@ -1,9 +1,13 @@
 """What the vault sends to others: one POST to a public address."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from vault.domain.outbox.attempt import Answer
+
+#: Sends a POST to a URL with headers and a body, as ``Outside.post`` does.
+Post = Callable[[str, Mapping[str, str], bytes], Awaitable[Answer]]
 
 
 class Outside(Protocol):
@@ -17,4 +21,10 @@ class Outside(Protocol):
 
         Raises FetchFailed, without the URL in its message; unless it is ``final`` or ``unsent``, the message may have
         arrived.
+        """
+
+    def keep_alive(self) -> AbstractAsyncContextManager[Post]:
+        """Yield what posts messages to one receiver, one after the other, by one connection as long as it lasts.
+
+        Each is sent as ``post`` sends it: the address is looked up and checked again.
         """

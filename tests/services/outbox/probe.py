@@ -1,7 +1,8 @@
 """A kind of message for tests, about which a test decides everything, and houses whose outbox has it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from vault.database.schema.outbox import outbox_attempts, outbox_destinations, o
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer, Attempt, attempt_of
 from vault.domain.outbox.message import Message, SendingRules
+from vault.ports.outside import Post
 from vault.services.outbox.kind import OutboxKind, Permission
 from vault.services.outbox.send_outbox import _Sending
 
@@ -137,6 +139,11 @@ class Hanging:
             self.begun.append(headers["webhook-id"])
             await self.let_go.wait()
         return await self._inner.post(url, headers, body)
+
+    @asynccontextmanager
+    async def keep_alive(self) -> AsyncIterator[Post]:
+        """Post as always."""
+        yield self.post
 
 
 def with_outside(house: House, outside: Any) -> House:

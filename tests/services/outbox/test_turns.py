@@ -1,6 +1,7 @@
 """Turns: many messages under one lease, and what of them is on its way, given back or written down at which time."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -205,3 +206,26 @@ async def test_a_node_that_stops_notes_what_has_ended(either: House):
         (f"m{n}", 0, None) for n in range(2, 6)
     ]
     assert [one.outcome for one in await attempts(house)] == ["accepted"] * 2
+
+
+@pytest.mark.parametrize(("messages", "connections"), [(PLACES, 0), (PLACES + 1, PLACES), (TURN, PLACES)])
+async def test_a_turn_has_a_connection_for_each_place(house: House, messages: int, connections: int):
+    """They end with the turn, and where no connection would be used again there is none to keep."""
+    open_now: list[object] = []
+    opened = []
+
+    class Counting(Hanging):
+        @asynccontextmanager
+        async def keep_alive(self):
+            own = object()
+            open_now.append(own)
+            opened.append(own)
+            yield self.post
+            open_now.remove(own)
+
+    house, _ = probing(house)
+    house = with_outside(house, Counting(house))
+    await put(house, *(probe(house, f"m{n:02}") for n in range(messages)))
+    await send_due(house)
+    assert len(sent(house)) == messages
+    assert (len(opened), open_now) == (connections, [])

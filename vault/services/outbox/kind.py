@@ -5,15 +5,15 @@ it can send only with the permission that the outbox gives it after it has read 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from vault.backoff import Backoff
 from vault.database.transaction import Transaction
-from vault.domain.outbox.attempt import Answer, Attempt
+from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.message import Message, SendingRules, Standing
 from vault.errors import FetchFailed
+from vault.ports.outside import Post
 
 #: The receiver of a kind as its rows have it, and as it is used, with its secrets.
 Stored = TypeVar("Stored")
@@ -26,10 +26,6 @@ class PermissionTooOld(FetchFailed):
     def __init__(self) -> None:
         """Say so."""
         super().__init__("The vault could not send it in time. It tries again.", final=True)
-
-
-#: Sends a POST to a URL with headers and a body.
-Post = Callable[[str, Mapping[str, str], bytes], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from vault.domain.outbox.attempt import Answer, Attempt, Outcome, attempt_withou
 from vault.domain.outbox.health import PLACES
 from vault.domain.outbox.message import Message, Standing
 from vault.errors import FetchFailed, VaultError
-from vault.ports.outside import Outside
+from vault.ports.outside import Outside, Post
 from vault.services.outbox.end_turn import Ended
 from vault.services.outbox.kind import Permission, PermissionTooOld
 from vault.services.outbox.permit import Permitted
@@ -89,7 +89,16 @@ class SentTurn:
         return ended
 
     async def _send_waiting(self, receiver: Any) -> None:
-        """Send one message after the other, until one fails or there is no time for more."""
+        """Send one message after the other, until one fails or there is no time for more; by one connection."""
+        turn = self._permitted.turn
+        if len(turn.messages) <= turn.places:
+            # One for each place.
+            await self._send_all(receiver, self._outside.post)
+            return
+        async with self._outside.keep_alive() as post:
+            await self._send_all(receiver, post)
+
+    async def _send_all(self, receiver: Any, post: Post) -> None:
         is_first = True
         while self._waiting and not self._stops:
             if not is_first and monotonic() - self._begun_at > BEGINS:
@@ -97,21 +106,21 @@ class SentTurn:
             is_first = False
             message, standing = self._waiting.popleft()
             self._on_their_way[message.id] = message
-            ended = await self._attempt(receiver, message, standing)
+            ended = await self._attempt(receiver, message, standing, post)
             del self._on_their_way[message.id]
             self._ended.append(ended)
             self._stops |= ended.attempt.outcome not in {Outcome.ACCEPTED, Outcome.NOT_SENT}
 
-    async def _attempt(self, receiver: Any, message: Message, standing: Standing) -> Ended:
+    async def _attempt(self, receiver: Any, message: Message, standing: Standing, post: Post) -> Ended:
         """Send a message once; return how it ended, and whether the vault itself could not send it."""
         began = monotonic()
 
-        async def post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        async def post_in_time(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
             if monotonic() - self._begun_at > VALID:
                 raise PermissionTooOld
-            return await self._outside.post(url, headers, body)
+            return await post(url, headers, body)
 
-        permission = Permission(message=message, standing=standing, post=post)
+        permission = Permission(message=message, standing=standing, post=post_in_time)
         try:
             attempt = await self._permitted.kind.send(receiver, permission)
         except FetchFailed as error:

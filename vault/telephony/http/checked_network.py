@@ -60,7 +60,13 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to ``host``. Raises FetchFailed, final, if any of its addresses is not public.
+        """Connect to ``host``. Raises FetchFailed, final, if any of its addresses is not public."""
+        addresses = await self.addresses(host, port)
+        _, stream = await self.dial(addresses, port, timeout, local_address, socket_options)
+        return stream
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Resolve a host, and return its addresses. Raises FetchFailed, final, if any of them is not public.
 
         One non-public address among public ones refuses the host: a legitimate host has none.
         """
@@ -68,6 +74,17 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         if (host, port) not in self.trusted:
             for address in addresses:
                 check_address(address)
+        return addresses
+
+    async def dial(
+        self,
+        addresses: Sequence[str],
+        port: int,
+        timeout: float | None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> tuple[str, httpcore.AsyncNetworkStream]:
+        """Connect to one of the addresses that were checked, and return it. Raises FetchFailed if there is none."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
         dials = addresses[:MAX_DIALS]
@@ -76,7 +93,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             # packets does not use up the time of the next ones.
             share = None if deadline is None else max(0.0, deadline - loop.time()) / left
             try:
-                return await self.dialer.connect_tcp(
+                return address, await self.dialer.connect_tcp(
                     address, port, share, local_address=local_address, socket_options=socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):

@@ -3,7 +3,7 @@
 URLs are parsed strictly (``url``), hosts must be on the request's list, connections go to public addresses that were
 checked (``checked_network``, ``address_policy``), a redirect is checked as the URL before it, and every step has a
 timeout.
-No error contains the URL. Each request has its own connection.
+No error contains the URL. Each request has its own connection, but for those of one ``keep_alive``.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import importlib.util
 import ssl
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from urllib.parse import urljoin
 
 import certifi
@@ -20,6 +20,7 @@ import httpcore
 from vault.errors import FetchFailed, StartRefused
 from vault.telephony.http.address_policy import check_address
 from vault.telephony.http.checked_network import CheckedNetwork, Resolver, resolve
+from vault.telephony.http.host_connection import HostConnection
 from vault.telephony.http.limits import Limits
 from vault.telephony.http.url import MediaUrl, host_matches, is_address, parse_authority, parse_media_url
 
@@ -85,25 +86,32 @@ class GuardedHttp:
 
     @asynccontextmanager
     async def open(
-        self, method: str, url: MediaUrl, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        url: MediaUrl,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        by: HostConnection | None = None,
     ) -> AsyncIterator[httpcore.Response]:
         """Send a request to a URL that was admitted, and yield the response with the body still unread.
 
-        Raises FetchFailed, final for an address that is not allowed.
+        Without ``by`` it has a connection of its own. Raises FetchFailed, final for an address that is not allowed.
         """
-        lines = _headers(headers, url, body)
-        pool = httpcore.AsyncConnectionPool(
-            ssl_context=self.ssl_context,
-            max_connections=1,
-            max_keepalive_connections=0,
-            network_backend=self.network,
-        )
-        async with pool:
-            response = await self._send(pool, method, url, lines, body)
+        lines = _headers(headers, url, body, closes=by is None)
+        async with nullcontext(by) if by is not None else self.keep_alive() as connection:
+            response = await self._send(connection, method, url, lines, body)
             try:
                 yield response
             finally:
                 await response.aclose()
+
+    @asynccontextmanager
+    async def keep_alive(self) -> AsyncIterator[HostConnection]:
+        """Yield a connection for requests one after the other; with the end it is closed."""
+        connection = HostConnection(self.network, self.ssl_context)
+        async with connection.pool:
+            yield connection
 
     def admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
         """Parse the URL and check that the request or the operator allows its host, scheme, port and address.
@@ -137,7 +145,7 @@ class GuardedHttp:
 
     async def _send(
         self,
-        pool: httpcore.AsyncConnectionPool,
+        connection: HostConnection,
         method: str,
         url: MediaUrl,
         headers: list[tuple[bytes, bytes]],
@@ -164,7 +172,8 @@ class GuardedHttp:
         )
         try:
             async with opening:
-                return await pool.handle_async_request(request)
+                await connection.check(url.host, url.port)
+                return await connection.pool.handle_async_request(request)
         except TimeoutError:
             failed = FetchFailed("The host did not respond in time.", host_down=True)
         except NETWORK_ERRORS as error:
@@ -198,13 +207,15 @@ def _is_answer(error: Exception) -> bool:
     return isinstance(error, httpcore.RemoteProtocolError) and isinstance(error.args[0], Exception)
 
 
-def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tuple[bytes, bytes]]:
+def _headers(
+    wanted: Mapping[str, str], url: MediaUrl, body: bytes, *, closes: bool
+) -> list[tuple[bytes, bytes]]:
     """Merge the request's headers with this client's; this client's win."""
     headers = {name.lower(): value for name, value in wanted.items()} | {
         "host": url.authority,
         "accept": "*/*",
         "accept-encoding": "identity",
-        "connection": "close",
+        "connection": "close" if closes else "keep-alive",
         "user-agent": "callvault",
     }
     if body:

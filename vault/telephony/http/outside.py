@@ -1,21 +1,29 @@
 """Sends to receivers that accounts name, with the same guarded HTTP client as downloads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from time import monotonic
 from typing import Final, cast
 
 import httpcore
 
 from vault.domain.outbox.attempt import Answer
 from vault.errors import FetchFailed
+from vault.ports.outside import Post
 from vault.telephony.http.client import NETWORK_ERRORS, GuardedHttp
+from vault.telephony.http.host_connection import HostConnection
+from vault.telephony.http.url import MediaUrl
 
 #: Seconds for a request and its answer, and of these for the body, which is not what decides.
 TIMEOUT: Final = 10.0
 BODY_TIMEOUT: Final = 2.0
 #: Bytes that are read of an answer.
 MAX_BODY: Final = 20_000
+#: Hosts that a process remembers because they did not answer on a connection that was used again, and how long.
+_MAX_SILENT: Final = 10_000
+_SILENT_SECONDS: Final = 3600.0
 #: An account names its own host, so any host may be it that is not internal.
 _ANY_HOST: Final = ("*",)
 
@@ -26,6 +34,8 @@ class GuardedOutside:
     def __init__(self, http: GuardedHttp) -> None:
         """Send through ``http``, which resolves and checks the address each time and connects to what it checked."""
         self._http = http
+        #: Hosts that did not answer on a connection that was used again, and until when each has a new one.
+        self._silent: dict[tuple[str, int], float] = {}
 
     def check(self, url: str) -> None:
         """Raise FetchFailed, without the URL in its message, for a URL to which ``post`` never sends."""
@@ -33,10 +43,42 @@ class GuardedOutside:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send it, and return the answer. Raises FetchFailed."""
-        admitted = self._http.admit(url, _ANY_HOST)
+        return await self._post(self._http.admit(url, _ANY_HOST), headers, body, by=None)
+
+    @asynccontextmanager
+    async def keep_alive(self) -> AsyncIterator[Post]:
+        """Yield what posts by one connection.
+
+        A host that hangs up between two requests without having said so may have taken the second one, which is then
+        unknown. So it has a new connection for each from then on.
+        """
+        async with self._http.keep_alive() as connection:
+            yield partial(self._post_again, connection)
+
+    async def _post_again(
+        self, connection: HostConnection, url: str, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        admitted, dials = self._http.admit(url, _ANY_HOST), connection.dials
+        host = (admitted.host, admitted.port)
+        is_silent = self._silent.get(host, 0) > monotonic()
+        try:
+            return await self._post(admitted, headers, body, by=None if is_silent else connection)
+        except FetchFailed as error:
+            if 0 < dials == connection.dials and not is_silent and not error.unsent:
+                if len(self._silent) >= _MAX_SILENT:
+                    self._silent.clear()
+                self._silent[host] = monotonic() + _SILENT_SECONDS
+            raise
+
+    async def _post(
+        self, admitted: MediaUrl, headers: Mapping[str, str], body: bytes, *, by: HostConnection | None
+    ) -> Answer:
         answer: Answer | None = None
         try:
-            async with asyncio.timeout(TIMEOUT), self._http.open("POST", admitted, headers, body) as response:
+            async with (
+                asyncio.timeout(TIMEOUT),
+                self._http.open("POST", admitted, headers, body, by=by) as response,
+            ):
                 answer = Answer(status=response.status, retry_after=_header(response, b"retry-after"))
                 return Answer(
                     status=answer.status, retry_after=answer.retry_after, body=await _beginning(response)
