@@ -36,6 +36,7 @@ from vault.database.stores.events.polls import EventPollRows
 from vault.database.stores.events.replays import EventReplayRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
+from vault.database.stores.names import NameRows
 from vault.database.stores.node.due_work import DueWorkRows
 from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
 from vault.database.stores.node.vault_metadata import MetadataRows
@@ -95,6 +96,7 @@ class Transaction:
     console_sessions = _Store(ConsoleSessionRows)
     console_searches = _Store(ConsoleSearchRows)
     overview = _Store(OverviewRows)
+    names = _Store(NameRows)
     accounts = _Store(AccountRows)
     account_limits = _Store(AccountLimitRows)
     connections = _Store(ConnectionRows)

@@ -34,6 +34,7 @@ from vault.services.ingest.upload import Uploads
 from vault.services.jobs import Jobs
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.names import Names
 from vault.services.node.readiness_probe import Outages, ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.doorways import Doorways
@@ -292,6 +293,8 @@ class Vault:
     key_rotation: KeyServices
     backup: BackupServices
     node: NodeServices
+    #: Find the names of people, keys and things by their ids.
+    names: Names
     #: What runs without a request.
     jobs: Jobs
     #: Run work on one node at a time.

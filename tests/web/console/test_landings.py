@@ -100,7 +100,7 @@ def test_a_request_says_that_its_decision_waits(house: House, tenant: Tenant):
     assert "Letter 12" in page
     shown = tenant.http.get(asked.json()["address"]).json()
     assert (shown["reference"], bool(shown["asked_by_name"])) == ("Letter 12", True)
-    assert f"<bdi>{shown['asked_by_name']}</bdi>" in page
+    assert f">{shown['asked_by_name']}</bdi>" in page
 
 
 def test_every_page_of_a_closing_account_says_so(house: House, tenant: Tenant):

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.support.chromium import new_page
 from tests.support.console import furnished, key_text, sign_in
-from tests.support.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link, tone
 from tests.support.web_house import House
 
 FORM = {"listener": "kim@example.org", "purpose": "dispute", "expires_in": "3600", "sessions": "2"}
@@ -122,9 +122,10 @@ def test_the_player_leads_back_and_shares_its_moment(
     house: House, browser: Browser, account: tuple[Tenant, dict[str, str]]
 ):
     """For somebody who is signed in at the console; a listener with a link alone sees neither."""
-    tenant, ids = account
+    tenant, _ = account
+    recording = tenant.uploaded(tone(6.0), call="long", ref="long")
     with new_page(browser) as page:
-        page.goto(tenant.link(ids["kept-1"])["url"])
+        page.goto(tenant.link(recording)["url"])
         page.get_by_role("button", name="Listen").click()
         page.locator("#controls").wait_for()
         assert page.get_by_role("link", name="Share").count() == 0
@@ -132,12 +133,12 @@ def test_the_player_leads_back_and_shares_its_moment(
         page.goto(f"{house.url}/console/sign-in")
         page.get_by_label("API key").fill(key_text(house, tenant.name))
         page.get_by_role("button", name="Sign in").click()
-        page.goto(house.url + page_of(tenant, ids["kept-1"]))
+        page.goto(house.url + page_of(tenant, recording))
         page.get_by_label("Purpose").select_option("quality")
         page.get_by_role("button", name="Listen").click()
         page.locator("#controls").wait_for()
-        page.goto(f"{page.url}#t=0:01")
+        page.goto(f"{page.url}#t=0:03")
         page.get_by_role("link", name="Share").click()
-        page.wait_for_url("**/share?at=1")
+        page.wait_for_url("**/share?at=3")
         page.get_by_role("link", name="The recording").click()
-        assert page.url.endswith(ids["kept-1"])
+        assert page.url.endswith(recording)

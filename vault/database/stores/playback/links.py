@@ -75,13 +75,13 @@ class LinkRows(Rows):
     def get(self, account_id: str, link_id: str) -> Link | None:
         """Return an account's link."""
         row = self._db.execute(_LINK, {"id": link_id, "account_id": account_id}).first()
-        return None if row is None else _link(row)
+        return None if row is None else link_of(row)
 
     def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
         """Return a recording's links, newest first."""
         mine = (links.c.account_id == account_id) & (links.c.recording_id == recording_id)
         rows = self._db.execute(select(links).where(mine).order_by(links.c.created_at.desc(), links.c.id))
-        return [_link(row) for row in rows]
+        return [link_of(row) for row in rows]
 
     def revoke(self, link_id: str, at: datetime) -> None:
         """Revoke the link and its sessions; the time of the first revocation stays."""
@@ -104,13 +104,13 @@ class LinkRows(Rows):
             # The first condition is implied; it lets an index begin at the cursor.
             query = query.where(links.c.created_at <= at, or_(links.c.created_at < at, earlier))
         rows = self._db.execute(query.order_by(links.c.created_at.desc(), links.c.id.desc()).limit(limit))
-        return [_link(row) for row in rows]
+        return [link_of(row) for row in rows]
 
     def revoke_all(self, account_id: str, selection: LinkFilter, at: datetime) -> Sequence[Link]:
         """Revoke every matching link that is not revoked yet, and return them."""
         live = _condition_of(account_id, selection) & links.c.revoked_at.is_(None)
         revoked = update(links).where(live).values(revoked_at=at).returning(links)
-        return [_link(row) for row in self._db.execute(revoked)]
+        return [link_of(row) for row in self._db.execute(revoked)]
 
     def open_session(
         self, session: Session, *, secret_hash: bytes, nonce_hash: bytes, log_entries: int = 0
@@ -221,7 +221,8 @@ def _condition_of(account_id: str, selection: LinkFilter) -> ColumnElement[bool]
     return condition
 
 
-def _link(row: Row[Any]) -> Link:
+def link_of(row: Row[Any]) -> Link:
+    """Convert a row of links to a Link."""
     values = {name: getattr(row, name) for name in Link.__slots__}
     # Links of earlier releases have no such right.
     values |= {"networks": tuple(row.networks), "plays_restricted": bool(row.plays_restricted)}

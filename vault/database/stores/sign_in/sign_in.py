@@ -142,18 +142,18 @@ class PersonRows(Rows):
         """Return a person of an account."""
         query = select(people).where(_P.id == person_id, _P.account_id == account_id)
         row = self._db.execute(query).mappings().first()
-        return None if row is None else _person(row)
+        return None if row is None else person_of(row)
 
     def same(self, account_id: str, identity: str) -> Sequence[PersonRow]:
         """Return the people of an account who are this human, by whatever connection."""
         query = select(people).where(_P.account_id == account_id, _P.identity == identity).order_by(_P.id)
-        return [_person(row) for row in self._db.execute(query).mappings()]
+        return [person_of(row) for row in self._db.execute(query).mappings()]
 
     def without_identity(self, account_id: str, *, after: str, limit: int) -> Sequence[PersonRow]:
         """Return people of an earlier release whose identity can be computed, those whose id is above ``after``."""
         mine = (_P.account_id == account_id) & _P.identity.is_(None) & _P.sealed_profile.is_not(None)
         query = select(people).where(mine, _P.id > after).order_by(_P.id).limit(limit)
-        return [_person(row) for row in self._db.execute(query).mappings()]
+        return [person_of(row) for row in self._db.execute(query).mappings()]
 
     def identify(self, person_id: str, identity: str) -> None:
         """Note the identity of a person who has none."""
@@ -195,9 +195,10 @@ class PersonRows(Rows):
             at, person_id = before
             query = query.where(or_(_P.first_at < at, and_(_P.first_at == at, _P.id < person_id)))
         rows = self._db.execute(query.order_by(_P.first_at.desc(), _P.id.desc()).limit(limit)).mappings()
-        return [_person(row) for row in rows]
+        return [person_of(row) for row in rows]
 
 
-def _person(row: Mapping[Any, Any]) -> PersonRow:
+def person_of(row: Mapping[Any, Any]) -> PersonRow:
+    """Convert a row of people to a PersonRow."""
     values = {name: row[name] for name in PersonRow.__slots__}
     return PersonRow(**values | {"role_ids": tuple(row["role_ids"])})

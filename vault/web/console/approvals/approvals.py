@@ -12,7 +12,6 @@ from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
     VERB_WORDS,
-    concerns,
     effect_words,
     not_done,
 )
@@ -78,9 +77,7 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         translated(VERB_WORDS[one.kind]),
         one=one,
         reason=view.text.reason or _stated_reason(view.text.arguments),
-        asked_by_name=view.asked_by_name,
         reference=await reference_of(here.vault, one),
-        concerns=concerns(here.allowed.path, one),
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
         shown=effect_words(one),

@@ -91,19 +91,6 @@ async def waiting_for(here: Here) -> Sequence[Approval]:
     return [one for one in found if one.asked_by != here.actor]
 
 
-def concerns(account_path: str, approval: Approval) -> str | None:
-    """Return the page of what an approval is about; None if there is none of its own."""
-    pages: dict[Verb, str] = {
-        "recording_erasure": "recordings",
-        "erasure_within_minimum": "recordings",
-        "request_erasure": "requests",
-        "request_export": "requests",
-        "hold_release": "holds",
-    }
-    section = pages.get(approval.kind)
-    return None if section is None else f"{account_path}/{section}/{approval.subject}"
-
-
 def not_done(decided: Approval) -> WordedRefused:
     """Return the error for an approval whose act was not done, with the reason."""
     outcome = translated(OUTCOME_WORDS.get(decided.outcome or "", decided.outcome or ""))
