@@ -293,11 +293,8 @@ class Vault:
     key_rotation: KeyServices
     backup: BackupServices
     node: NodeServices
-    #: Find the names of people, keys and things by their ids.
     names: Names
-    #: What runs without a request.
     jobs: Jobs
-    #: Run work on one node at a time.
     singleton_jobs: SingletonJobs
     #: Only for metrics.
     database: Database
