@@ -108,7 +108,7 @@ class Names:
         for row in rows:
             of_call.setdefault(row.call_ref, []).append(row)
         found = {}
-        for ref, mine in of_call.items():
+        async for ref, mine in paced(of_call.items()):
             try:
                 found[ref] = join_facts(ref, await open_facts(self.requests.ring, mine))
             except (NotFound, Tampered):
@@ -119,11 +119,11 @@ class Names:
 def _read(tx: Transaction, account_id: str, ids: Sequence[str], *, with_numbers: bool) -> _Rows:
     """Read the rows of each kind of which there is an id: one statement for each kind."""
 
-    def of(prefix: str) -> list[str]:
+    def beginning(prefix: str) -> list[str]:
         return [one for one in ids if one.startswith(f"{prefix}_")]
 
     names, found = tx.names, dict[str, Any]()
-    for prefix, field_name, read in (
+    for prefix, field_name, rows_of in (
         ("key", "keys", names.keys),
         ("per", "people", names.people),
         ("sess", "links", names.listeners),
@@ -131,9 +131,9 @@ def _read(tx: Transaction, account_id: str, ids: Sequence[str], *, with_numbers:
         ("req", "requests", names.requests),
         ("hold", "holds", names.holds),
     ):
-        if mine := of(prefix):
-            found[field_name] = read(account_id, mine)
-    if mine := of("link"):
+        if mine := beginning(prefix):
+            found[field_name] = rows_of(account_id, mine)
+    if mine := beginning("link"):
         found["links"] = {**found.get("links", {}), **names.links(account_id, mine)}
     others = names.others(account_id, ids)
     if with_numbers and (

@@ -18,11 +18,8 @@ def numbers(**more) -> Numbers:
     """Return the numbers of an account."""
     none = {
         "refusals": [],
-        "failed": 0,
         "quarantined": {},
         "held": 0,
-        "failing": 0,
-        "switched_off": 0,
         "queued": 0,
         "requests_due": {},
     }

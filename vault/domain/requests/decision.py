@@ -106,11 +106,11 @@ def check_certainty(kind: Kind, state: RequestState, ruling: Ruling, *, is_one_h
     if not effects & {"erase", "provide"}:
         return
     if state is RequestState.AWAITING_IDENTITY:
-        raise Refused("Record who verified the person first: POST verification.", reasons=("not_verified",))
+        raise Refused("Record first how the person was verified.", reasons=("not_verified",))
     if not is_one_holder:
         text = (
-            "Between two of the calls found lie more than 45 days, so the number may have had another holder: send "
-            "a period without such a time, or confirm with whole_time that it was this person's for the whole time."
+            "Between two of the calls found lie more than 45 days, so the number may have had another holder: give "
+            "a period without such a time, or say (whole_time) that it was this person's for the whole time."
         )
         raise Refused(text, reasons=("period_needed",))
 

@@ -1,7 +1,7 @@
 """The numbers of an account's overview, each bounded, in one read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +10,11 @@ from vault.database.interface import Database
 from vault.database.stores.accounts.overview import DaysLeft
 from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.database.transaction import Transaction
+from vault.domain.accounts.account import ConnectionActivity
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import Verb
 from vault.domain.events.endpoint import KIND as EVENTS
+from vault.domain.page import PAGE
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.services.shared.missing_recordings import calls_without_recording
@@ -29,8 +33,6 @@ class Numbers:
     counted_since: datetime | None
     #: The newest refusals of the last days by the code of their first reason, the most frequent first.
     refusals: Sequence[tuple[str, int]]
-    #: In the last days.
-    failed: int
     quarantined: DaysLeft
     held: int
     #: The last run of the retention sweep, which counts what is still due; None before the first.
@@ -39,15 +41,30 @@ class Numbers:
     erasures_waiting: int
     #: Calls of the last days that ended and have no recording.
     without_recording: int
-    #: Endpoints for events that fail, and those of them that are switched off.
-    failing: int
-    switched_off: int
     queued: int
     #: Open requests of people.
     requests_due: DaysLeft
     #: Events of the whole vault that are not in the log's tree yet.
     log_waiting: int
     today: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What needs somebody now."""
+
+    quarantined: DaysLeft
+    #: Recordings that failed in the last days.
+    failed: int
+    #: Open requests of people.
+    requests_due: DaysLeft
+    #: What waits for a second person, and was asked by somebody else.
+    approvals: Sequence[Approval]
+    #: Endpoints for events that fail, and those of them that are switched off.
+    failing: int
+    switched_off: int
+    #: Connections whose list at the platform could not be read since it was last compared.
+    lists_failing: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +86,11 @@ class Overview:
                 by_day=rows.by_day(account_id, counted_since),
                 counted_since=None if counted_since == since else counted_since,
                 refusals=Counter(rows.refusals(account_id, since)).most_common(),
-                failed=rows.failed(account_id, since),
                 quarantined=rows.quarantined(account_id, now),
                 held=rows.held(account_id),
                 retention_run=tx.retention.run_of(account_id),
                 erasures_waiting=rows.erasures_waiting(account_id),
                 without_recording=len(calls_without_recording(tx, account_id, now)),
-                **dict(
-                    zip(
-                        ("failing", "switched_off"),
-                        tx.outbox_outcomes.failing(account_id, EVENTS),
-                        strict=True,
-                    )
-                ),
                 queued=rows.queued(account_id),
                 requests_due=rows.requests_due(account_id, now),
                 log_waiting=tx.tree.waiting(),
@@ -89,6 +98,41 @@ class Overview:
             )
 
         return await self.database.read(read)
+
+    async def needs(self, account_id: str, *, kinds: Collection[Verb], actor: str) -> Needs:
+        """Return what needs somebody; of approvals those of these ``kinds`` that ``actor`` did not ask for."""
+        now = self.clock()
+
+        def read(tx: Transaction) -> Needs:
+            rows = tx.overview
+            waiting: Sequence[Approval] = ()
+            if kinds:
+                waiting = tx.approvals.page(
+                    account_id,
+                    state=ApprovalState.PENDING,
+                    now=tx.now(),
+                    before=None,
+                    limit=PAGE,
+                    kinds=kinds,
+                )
+            failing, switched_off = tx.outbox_outcomes.failing(account_id, EVENTS)
+            activities = tx.connections.activity(account_id).values()
+            return Needs(
+                quarantined=rows.quarantined(account_id, now),
+                failed=rows.failed(account_id, now - timedelta(days=DAYS)),
+                requests_due=rows.requests_due(account_id, now),
+                approvals=[one for one in waiting if one.asked_by != actor],
+                failing=failing,
+                switched_off=switched_off,
+                lists_failing=sum(_list_fails(one) for one in activities),
+            )
+
+        return await self.database.read(read)
+
+
+def _list_fails(activity: ConnectionActivity) -> bool:
+    error, done = activity.last_list_error_at, activity.reconciled_until
+    return error is not None and (done is None or error > done)
 
 
 _EPOCH: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its date counts

@@ -109,6 +109,13 @@ class Approvals:
             asked_by_name=await self._actor_name(account_id, approval.asked_by),
         )
 
+    async def effect_now(self, approval: Approval) -> Mapping[str, int] | None:
+        """Return what a waiting act would do now, in numbers; None for an act that counts nothing.
+
+        Raises what forbids it now, Unavailable.
+        """
+        return await self.execute.rehearse(approval)
+
     async def decide(
         self, account_id: str, approval_id: str, decision: Decision, *, digest: str | None, actor: str
     ) -> Approval:

@@ -21,7 +21,7 @@ from vault.errors import (
     VaultError,
 )
 from vault.services.approvals.ask import AskApproval
-from vault.services.shared.approval_gate import Approved, event_of
+from vault.services.shared.approval_gate import Approved, Rehearsal, Rehearsed, event_of
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
@@ -29,6 +29,13 @@ _LOG = Log(__name__)
 #: Does an act: the same method of the same service as REST calls, with the arguments as they were stored.
 Act = Callable[[Approved, Mapping[str, Any]], Awaitable[object]]
 _BATCH_SIZE: Final = 50
+#: Acts whose effect is counted; of all others it is a version.
+_COUNTS: Final[frozenset[Verb]] = frozenset(
+    {
+        "recording_erasure", "erasure_within_minimum", "call_erasure", "request_erasure", "request_export",
+        "account_closure", "hold_release",
+    }
+)  # fmt: skip
 #: Errors that say that the act will not be possible: the approval ends with their code.
 _HOPELESS = (Refused, NotFound, Invalid, Tampered, TooLarge)
 
@@ -72,6 +79,21 @@ class ExecuteApproval:
         return await self.database.read(
             lambda tx: tx.approvals.get(approval.account_id, approval.id) or approval
         )
+
+    async def rehearse(self, approval: Approval) -> Mapping[str, int] | None:
+        """Return what it would do now, in numbers; None for an act that counts nothing. Nothing is written.
+
+        Raises what forbids the act now, Unavailable.
+        """
+        if approval.kind not in _COUNTS:
+            return None
+        text = await self.ask.open(approval)
+        require_true(approval, text)
+        try:
+            await self.acts[approval.kind](Rehearsal(approval=approval), text.arguments)
+        except Rehearsed as at_gate:
+            return at_gate.effect
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,19 @@ class Approved:
         return self.approval.asked_by
 
 
+class Rehearsal(Approved):
+    """An act that is tried up to its gate, which raises Rehearsed: nothing of it is written."""
+
+
+class Rehearsed(Exception):
+    """What an act would do now, in numbers."""
+
+    def __init__(self, effect: Mapping[str, int]) -> None:
+        """Store the effect."""
+        super().__init__("A rehearsal ends at the gate.")
+        self.effect = dict(effect)
+
+
 def pass_gate(
     tx: Transaction,
     account_id: str,
@@ -58,7 +71,10 @@ def pass_gate(
     ``things``: the ids of what it would be done to, and what else an approval must bind; without them the numbers.
     Raises ApprovalNeeded if the rule wants an approval and there is none. With one: Refused if it is not approved (any
     more), or if who asked or approved may not do so any more; EffectChanged if it was approved with another effect.
+    In a Rehearsal always Rehearsed.
     """
+    if isinstance(approved, Rehearsal):
+        raise Rehearsed(effect)
     bound = [f"{name} {number}" for name, number in effect.items()] if things is None else things
     if approved is None:
         if tx.approval_rules.get(account_id).gates(verb):

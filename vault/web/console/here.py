@@ -18,10 +18,11 @@ from vault.domain.accounts.account import Account, Scope
 from vault.errors import ApprovalNeeded, Busy, NotFound, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, made_once, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, made_once, read_form, require_name, run_once
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake
 from vault.web.http.auth import vault_of
+from vault.web.schemas.approvals import ApprovalReasonIn
 
 #: A function of ``Here``, and of what the path names, that returns a page.
 Page = Callable[..., Awaitable[Response]]
@@ -113,11 +114,17 @@ class Here:
 
         ``arguments`` are those that REST stores for the same act: the vault carries out what was approved.
         """
+        words = self.form.text("approval_reason") or None
         try:
             await act
         except ApprovalNeeded as needed:
             asked = await self.vault.approvals.approvals.ask(
-                self.account_id, needed, subject=subject, arguments=arguments, reason=None, actor=self.actor
+                self.account_id,
+                needed,
+                subject=subject,
+                arguments=arguments,
+                reason=checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason,
+                actor=self.actor,
             )
             return f"/approvals/{asked.id}?done=asked"
         return done

@@ -1,6 +1,7 @@
-"""Fill in the names on a page, in the place of ids (``vault/web/http/named.py``): the id itself is in the title."""
+"""Fill in the marks of a page (``vault/web/http/named.py``): names in the place of ids, and the bell."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import Request, Response
@@ -9,8 +10,10 @@ from markupsafe import Markup, escape
 from vault.errors import Unavailable
 from vault.services.names import Name
 from vault.web.console.access import Console
+from vault.web.console.needs import Need, needs_of
 from vault.web.http.auth import vault_of
-from vault.web.http.named import KINDS, MARK
+from vault.web.http.html import environment, time_of
+from vault.web.http.named import BELL, KINDS, MARK
 from vault.web.http.translations import gettext, translated
 
 #: Pages of things, below the account's, with the scope that opens them.
@@ -23,13 +26,35 @@ _PAGES: Final = {
 }
 
 
-async def fill_names(request: Request, response: Response) -> None:
-    """Put names in the place of the marks of a page of an account."""
+async def fill_marks(request: Request, response: Response) -> None:
+    """Put names and the bell in the place of the marks of a page of an account."""
     allowed: Console | None = getattr(request.state, "console", None)
-    page = bytes(response.body).decode() if response.media_type == "text/html" else ""
-    ids = {found[2] for found in MARK.finditer(page)}
-    if allowed is None or not ids:
+    if allowed is None or response.media_type != "text/html":
         return
+    page = before = bytes(response.body).decode()
+    if BELL in page:
+        page = page.replace(BELL, await _bell(request, allowed))
+    page = await _named(request, allowed, page)
+    if page is not before:
+        response.body = page.encode()
+        response.headers["Content-Length"] = str(len(response.body))
+
+
+async def _bell(request: Request, allowed: Console) -> str:
+    """Return the bell with what needs somebody; without a list where that cannot be read."""
+    needs: Sequence[Need] | None = getattr(request.state, "needs", None)
+    try:
+        found = await needs_of(request, allowed) if needs is None else needs
+    except Unavailable:
+        found = ()
+    return environment().get_template("console/bell.html").render(needs=found, base=allowed.path)
+
+
+async def _named(request: Request, allowed: Console, page: str) -> str:
+    """Return a page with names in the place of ids; each id is in the title of its name."""
+    ids = {found[2] for found in MARK.finditer(page)}
+    if not ids:
+        return page
     try:
         names = await vault_of(request).names.of(
             allowed.account.id, sorted(ids), with_numbers=allowed.allows("recordings:read")
@@ -41,8 +66,7 @@ async def fill_names(request: Request, response: Response) -> None:
     def name(found: re.Match[str]) -> str:
         return _shown(allowed, found[2], names.get(found[2], Name()), is_link=found[1] == "linked")
 
-    response.body = MARK.sub(name, page).encode()
-    response.headers["Content-Length"] = str(len(response.body))
+    return MARK.sub(name, page)
 
 
 def _shown(allowed: Console, one: str, name: Name, *, is_link: bool) -> str:
@@ -60,8 +84,7 @@ def _shown(allowed: Console, one: str, name: Name, *, is_link: bool) -> str:
 def _words(prefix: str, name: Name) -> str | Markup:
     if name.at is None:
         return name.text or translated(KINDS[prefix])
-    # A script shows it in the time zone of the reader, as all times.
-    at = Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(name.at)
+    at = time_of(name.at)
     number = escape(name.text or "")
     if name.is_voicemail:
         sentence = gettext("Voicemail of %(at)s", at=at)

@@ -26,7 +26,7 @@ from vault.web.console.access import Console, delete_console_cookie, sends_conso
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
 from vault.web.console.mistakes import words_of_error
-from vault.web.console.names import fill_names
+from vault.web.console.names import fill_marks
 from vault.web.http.html import prepare_console
 from vault.web.http.languages import language_of
 from vault.web.http.problems import of_error
@@ -64,13 +64,13 @@ class ConsoleRoute(APIRoute):
             with in_language(language_of(request)):
                 try:
                     response = await handle(request)
-                    await fill_names(request, response)
                 except NotAuthentic:
                     return to_sign_in(request)
                 except RequestValidationError:
-                    return error_page(request, NotFound(_NOT_FOUND))
+                    response = error_page(request, NotFound(_NOT_FOUND))
                 except VaultError as error:
-                    return error_page(request, error)
+                    response = error_page(request, error)
+                await fill_marks(request, response)
                 return response
 
         return handle_with_pages

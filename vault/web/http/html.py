@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import datetime
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Final
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
-from vault.web.http.named import linked, named
+from vault.web.http.named import BELL, linked, named
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
 from vault.web.http.translations import catalogue, current_language, prepare
@@ -38,6 +39,11 @@ def page(name: str, *, status: int = 200, **values: object) -> Response:
 def _html(html: str, status: int) -> Response:
     headers = {"Content-Security-Policy": _POLICY}
     return Response(html, status_code=status, media_type="text/html", headers=headers)
+
+
+def time_of(moment: datetime) -> Markup:
+    """Return the element of a time, which a script shows in the time zone of the reader."""
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)
 
 
 def listener_page(name: str, language: str, *, status: int = 200, **values: object) -> Response:
@@ -116,6 +122,7 @@ def environment() -> Environment:
     )
     prepare(made)
     made.filters.update(of_service=marked_of_service, stacked=stacked, named=named, linked=linked)
+    made.globals.update(bell_mark=BELL)
     return made
 
 

@@ -41,6 +41,9 @@ _ID: Final = re.compile(_ID_OF)
 #: A mark: whether it is a link, and the id.
 MARK: Final = re.compile(f"\ue000{_SECRET}:(named|linked):({_ID_OF})\ue001")
 
+#: The mark of the bell: what needs somebody is read after the page is made.
+BELL: Final = Markup(f"\ue000{_SECRET}:bell\ue001")  # noqa: S704
+
 
 def named(text: str | None) -> str | Markup:
     """Return the mark of an id; a text that is none as it is, and a dash for nothing."""

@@ -3,12 +3,12 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, ApprovalRule, Verb
 from vault.services.approvals.approvals import ApprovalView
-from vault.web.schemas.base import Body, Flag, MomentOut
+from vault.web.schemas.base import Body, Flag, MomentOut, readable_lines
 
 #: The acts that a rule can name.
 ChosenVerb = Literal[
@@ -29,6 +29,12 @@ class ApprovalsQuery(Body):
     state: ApprovalState | None = None
     cursor: Annotated[str, Query(max_length=200)] | None = None
     limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+
+class ApprovalReasonIn(Body):
+    """Why an act is wanted, for the person who approves it, as a form of the console takes it."""
+
+    approval_reason: Annotated[str, Field(max_length=500), AfterValidator(readable_lines)] | None = None
 
 
 class DecisionOnIn(Body):

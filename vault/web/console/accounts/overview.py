@@ -8,16 +8,17 @@ from typing import Annotated, Any, Final
 
 from fastapi import Response
 
-from vault.database.stores.accounts.overview import LIMIT, MOST_BY_DAY, MOST_REFUSALS, DaysLeft
+from vault.database.stores.accounts.overview import MOST_BY_DAY, MOST_REFUSALS
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
-from vault.web.console.approvals.words import waiting_for
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, acts, needs
+from vault.web.console.here import Here, acts
+from vault.web.console.here import needs as of_scope
+from vault.web.console.needs import by_time_left, counted, needs_of
 from vault.web.console.route import console_router
 from vault.web.http.conditions import unmet
 from vault.web.http.pagination import read_number
-from vault.web.http.translations import gettext, grouped, translatable
+from vault.web.http.translations import translatable
 from vault.web.schemas.accounts.settings import SwitchIn
 
 #: The outcomes of the chart, from the bottom up, with the states that each counts.
@@ -29,8 +30,6 @@ OUTCOMES: Final[dict[str, frozenset[State]]] = {
     "waiting": frozenset({State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED}),
     "erased": frozenset({State.ERASING, State.ERASED}),
 }
-#: How long is left, in words.
-LEFT_WORDS: Final = translatable(("overdue", "today", "within 7 days", "within 30 days", "later", "no date"))
 #: Why a recording was refused, by the code of the reason.
 REFUSAL_WORDS: Final[dict[str, str]] = translatable(
     {
@@ -44,11 +43,9 @@ REFUSAL_WORDS: Final[dict[str, str]] = translatable(
 )
 _EPOCH: Final = date(1970, 1, 1)
 _HEIGHT, _STEP, _WIDTH = 120.0, 40, 26
-#: The upper bounds of how long something still waits, in days.
-_LEFT: Final = (("today", 1), ("within 7 days", 7), ("within 30 days", 30))
 router = console_router()
-Reading = Annotated[Here, needs("recordings:read")]
-Setting = Annotated[Here, needs("settings:write")]
+Reading = Annotated[Here, of_scope("recordings:read")]
+Setting = Annotated[Here, of_scope("settings:write")]
 #: Changes of the switch per page.
 _CHANGES: Final = 50
 _MISSING: Final = 50
@@ -106,27 +103,6 @@ def _bars(counts: dict[str, int], x: int, highest: int) -> Sequence[Bar]:
     return bars
 
 
-def by_time_left(days_left: DaysLeft) -> Sequence[tuple[str, int]]:
-    """Return how many end when, in words; what is over comes first, and nothing is left out but zeros."""
-    counts: dict[str, int] = {"overdue": 0, **{words: 0 for words, _ in _LEFT}, "later": 0, "no date": 0}
-    for left, count in days_left.items():
-        counts[_words(left)] += count
-    return [(words, count) for words, count in counts.items() if count]
-
-
-def _words(left: int | None) -> str:
-    if left is None:
-        return "no date"
-    if left < 0:
-        return "overdue"
-    return next((words for words, days in _LEFT if left < days), "later")
-
-
-def counted(number: int) -> str:
-    """Return a number for people; at the limit of what is read, there may be more."""
-    return gettext("%(number)s or more", number=LIMIT) if number >= LIMIT else grouped(number)
-
-
 @router.get("")
 async def get_overview(here: Reading) -> Response:
     """Show the overview."""
@@ -156,6 +132,8 @@ async def get_numbers(here: Reading) -> Response:
 
 async def _numbers(here: Here) -> dict[str, Any]:
     numbers = await here.vault.accounts.overview.numbers(here.account_id)
+    # The bell of the page has the same list.
+    here.request.state.needs = needs = await needs_of(here.request, here.allowed)
     days = days_of(numbers)
     return {
         "numbers": numbers,
@@ -163,7 +141,7 @@ async def _numbers(here: Here) -> dict[str, Any]:
         "today": days[-1],
         "outcomes": list(OUTCOMES),
         "quarantine": by_time_left(numbers.quarantined),
-        "approvals": await waiting_for(here),
+        "needs": needs,
         "requests": by_time_left(numbers.requests_due) if here.allows("audit:read") else None,
         "counted": counted,
         "refusals": REFUSAL_WORDS,

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
-from vault.domain.approvals.approval import ApprovalState, Decision
+from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, RULES, WITHOUT_RULE
+from vault.errors import NotFound
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
@@ -17,7 +18,7 @@ from vault.web.console.approvals.words import (
 )
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
-from vault.web.console.mistakes import WordedInvalid
+from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
@@ -71,6 +72,7 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
     """Show an approval with the bytes that are approved."""
     view = await here.vault.approvals.approvals.read(here.account_id, approval)
     one = view.approval
+    now, obstacle = await _now(here, one)
     return TAB.page(
         here,
         "approval.html",
@@ -80,7 +82,9 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         reference=await reference_of(here.vault, one),
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
-        shown=effect_words(one),
+        shown=effect_words(one, now),
+        asked_for=effect_words(one) if now is not None and dict(now) != dict(one.effect) else None,
+        obstacle=obstacle,
         outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[one.state],
         needs=RULES[one.kind].scope,
@@ -120,6 +124,16 @@ async def set_approval_rule(here: Setting) -> str:
     )
     done = "/approvals?done=rule_set" if body.enabled else "/approvals?done=rule_off"
     return await here.done_or_asked(change, done, subject="", arguments=sent)
+
+
+async def _now(here: Here, one: Approval) -> tuple[Mapping[str, int] | None, Mistake | None]:
+    """Return what a waiting act would do now, and why it could not be done."""
+    if one.state is not ApprovalState.PENDING:
+        return None, None
+    try:
+        return await here.vault.approvals.approvals.effect_now(one), None
+    except (*MISTAKES, NotFound) as error:
+        return None, Mistake.of(error)
 
 
 def _stated_reason(arguments: Mapping[str, Any]) -> str | None:

@@ -1,11 +1,10 @@
 """What the pages of approvals print: words of acts, states, effects and outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import RULES, VERBS, Verb
-from vault.web.console.here import Here
+from vault.domain.approvals.rule import Verb
 from vault.web.console.mistakes import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
@@ -67,9 +66,9 @@ OUTCOME_WORDS: Final[dict[str, str]] = translatable(
 )
 
 
-def effect_words(approval: Approval) -> list[tuple[int, str]]:
-    """Return what an approval counts: each number with its words in the language of the page."""
-    effect = dict(approval.effect)
+def effect_words(approval: Approval, now: Mapping[str, int] | None = None) -> list[tuple[int, str]]:
+    """Return what an approval counts, or what its act would do ``now``: each number with its words."""
+    effect = dict(approval.effect if now is None else now)
     words = dict(_EFFECTS)
     if approval.kind in _ERASES:
         words["recordings"] = _EFFECTS["erased"]
@@ -77,18 +76,6 @@ def effect_words(approval: Approval) -> list[tuple[int, str]]:
     shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
     # A closure ends many kinds of things, and an account does not have all of them.
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
-
-
-async def waiting_for(here: Here) -> Sequence[Approval]:
-    """Return what waits for the decision of who is signed in: neither what they may not decide nor what they asked."""
-    deciding = here.allows("approvals:write")
-    kinds = [verb for verb in VERBS if deciding and here.allows(RULES[verb].scope)]
-    if not kinds:
-        return ()
-    found = await here.vault.approvals.approvals.page(
-        here.account_id, state=ApprovalState.PENDING, kinds=kinds
-    )
-    return [one for one in found if one.asked_by != here.actor]
 
 
 def not_done(decided: Approval) -> WordedRefused:

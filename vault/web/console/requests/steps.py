@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 from pydantic import ValidationError
 
+from vault.domain.approvals.approval import Approval
 from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
+from vault.services.shared.approval_gate import Rehearsal, Rehearsed
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, acts
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
@@ -81,10 +84,25 @@ async def check_decision(here: Guarding, request_id: RequestId) -> Response:
         body = checked(DecisionIn, decision_body(here.form))
         view = await _found_by(here, request_id, body)
         here.allowed.require("audit:read")
-        return await _check(here, view, body)
+        page = await _check(here, view, body)
+        await _rehearse(here, request_id, body)
     except MISTAKES as error:
         here.allowed.require("audit:read")
         return await show_request(here.wrong(error), request_id)
+    return page
+
+
+async def _rehearse(here: Here, request_id: str, body: DecisionIn) -> None:
+    """Do everything that the decision does but write. Raises what would forbid it."""
+    now = here.now
+    asked = Approval(
+        id="", account_id=here.account_id, kind="request_erasure", subject=request_id, asked_by=here.actor,
+        asked_at=now, approve_by=now,
+    )  # fmt: skip
+    with suppress(Rehearsed):
+        await here.vault.requests.requests.decide(
+            here.account_id, request_id, body.ruling(), actor=here.actor, approved=Rehearsal(approval=asked)
+        )
 
 
 async def _check_again(here: Auditing, request_id: str) -> Response:
@@ -149,6 +167,7 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
     if view.found is None:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
+    rule = await here.vault.approvals.rules.read(here.account_id)
     shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
     return TAB.page(
         here,
@@ -156,7 +175,9 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
         gettext("Check the decision"),
         one=view.request,
         effects=shown,
-        destroys=any(destroys for *_, destroys in shown),
+        destroys=(destroys := any(destroys for *_, destroys in shown)),
+        needs_second=(destroys and rule.gates("request_erasure"))
+        or (provides(view.request.kind, ruling) and rule.gates("request_export")),
         lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,

@@ -1,0 +1,136 @@
+"""What a second person sees: what an act would do now, what forbids it, and why. Looking at it writes nothing."""
+
+import re
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.support.console import form_of, sign_in
+from tests.support.tenant import Tenant, moment
+from tests.support.web_house import AUDIO, House
+
+NUMBER = "+12025550177"
+_COUNTS = re.compile(r"<li><b>(\d+)</b>([^<]+)</li>")
+
+
+def enter(tenant: Tenant, *, verified: bool) -> str:
+    """Enter the request of a person for an erasure; return its id."""
+    said = {
+        "kind": "erasure", "received_at": "2026-01-02T09:00:00Z", "reference": "Letter 12", "regime": "gdpr",
+        "identities": [{"type": "number", "value": NUMBER}],
+    } | ({"verification": {"method": "callback", "at": "2026-01-02T09:00:00Z"}} if verified else {})  # fmt: skip
+    made = tenant.http.post(tenant.url("/requests"), json=said)
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def recorded(tenant: Tenant, call: str) -> str:
+    """Upload a call of the person."""
+    facts = {
+        "direction": "inbound",
+        "from": NUMBER,
+        "to": "+12025550100",
+        "started_at": moment(datetime.now(UTC)),
+    }
+    assert tenant.http.put(tenant.url(f"/calls/{call}"), json=facts).status_code == 200
+    return tenant.uploaded(AUDIO, call=call, ref=call)
+
+
+def ask_to_decide(tenant: Tenant, verb: str = "request_erasure") -> httpx.Response:
+    """Set a rule, and decide on a request under it."""
+    rule = {"enabled": True, "verbs": [verb]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    request = enter(tenant, verified=True)
+    asked = tenant.http.post(tenant.url(f"/requests/{request}/decision"), json={"code": "erased"})
+    assert asked.status_code == 202, asked.text
+    return asked
+
+
+def test_the_effect_is_that_of_now(house: House, tenant: Tenant):
+    """A hold that was placed since it was asked keeps one of two: the page says both, and changes nothing."""
+    ids = [recorded(tenant, one) for one in ("c1", "c2")]
+    asked = ask_to_decide(tenant).json()["id"]
+    client, page = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/approvals/{asked}"
+    before = client.get(page).text
+    assert ("2", "recordings erased") in _COUNTS.findall(before)
+    assert "It has changed since it was asked" not in before
+    hold = {"name": "Acme", "reason": "a claim", "covers": {"recordings": ids[:1]}}
+    assert tenant.http.post(tenant.url("/holds"), json=hold).status_code == 201
+    events = tenant.types()
+    after = client.get(page).text
+    assert {("1", "recording erased"), ("1", "recording kept by a hold")} <= set(_COUNTS.findall(after))
+    assert "It has changed since it was asked. Then it was: 2 recordings erased" in after
+    assert tenant.types() == events
+    assert {tenant.get(one)["state"] for one in ids} == {"available"}
+    waits = tenant.http.get(tenant.url(f"/approvals/{asked}")).json()
+    assert (waits["state"], waits["effect"].get("held")) == ("pending", None)
+
+
+def test_what_forbids_it_now_is_said(house: House, tenant: Tenant):
+    """An erasure of one recording that is held since: not after the approval, but on its page."""
+    recording = recorded(tenant, "c1")
+    rule = {"enabled": True, "verbs": ["recording_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"
+    path = f"{base}/recordings/{recording}/erasure"
+    form = form_of(client.get(f"{base}/recordings/{recording}"), path)
+    said = form | {"name": "c1", "ground": "", "approval_reason": "the customer asked by phone"}
+    asked = client.post(path, data=said).headers["location"].partition("?")[0]
+    page = sign_in(house, tenant.name).get(asked).text
+    assert "the customer asked by phone" in page
+    assert "It cannot be carried out now" not in page
+    hold = {"name": "Acme", "reason": "a claim", "covers": {"recordings": [recording]}}
+    assert tenant.http.post(tenant.url("/holds"), json=hold).status_code == 201
+    page = client.get(asked).text
+    assert "It cannot be carried out now" in page
+    assert "A hold covers it" in page
+    assert tenant.get(recording)["state"] == "available"
+
+
+@pytest.mark.parametrize("verb", ["call_erasure", "account_closure"])
+def test_every_act_that_counts_is_counted_now(house: House, tenant: Tenant, verb: str):
+    """Of a call, and of the account: nothing is erased, and no closure begins, because somebody looks."""
+    recording = recorded(tenant, "c1")
+    rule = {"enabled": True, "verbs": [verb]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    asked = (
+        tenant.http.delete(tenant.url("/calls/c1"))
+        if verb == "call_erasure"
+        else tenant.http.post(tenant.url("/closure"), json={"reason": "moved", "export": True})
+    )
+    assert asked.status_code == 202, asked.text
+    page = (
+        sign_in(house, tenant.name)
+        .get(f"/console/accounts/{tenant.name}/approvals/{asked.json()['id']}")
+        .text
+    )
+    assert "Counted now" in page
+    assert ("1", "recording erased") in _COUNTS.findall(page)
+    assert tenant.get(recording)["state"] == "available"
+    assert tenant.http.get(tenant.url("/closure")).status_code == 404
+
+
+def test_the_check_of_a_decision_does_what_the_decision_would(house: House, tenant: Tenant):
+    """An identity that nobody verified is told by the check, with the form as it was; afterwards the check passes."""
+    recorded(tenant, "c1")
+    request = enter(tenant, verified=False)
+    client, page = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/requests/{request}"
+    shown = client.get(page).text
+    assert shown.index("You verified them by") < shown.index("Check the decision")
+    said = {"code": "erased", "reason": "as you asked"}
+    refused = client.post(f"{page}/decision/check", data=said)
+    assert refused.status_code == 409
+    assert "Record first how the person was verified" in refused.text
+    assert "as you asked" in refused.text
+    verified = client.post(
+        f"{page}/verification", data={"nonce": "v", "method": "callback", "at": "2026-01-03T10:00"}
+    )
+    assert verified.status_code == 303, verified.text
+    checked = client.post(f"{page}/decision/check", data=said)
+    assert checked.status_code == 200
+    assert "carried out within seconds" in checked.text
+    assert tenant.http.get(tenant.url(f"/requests/{request}")).json()["state"] == "review"
+    rule = {"enabled": True, "verbs": ["request_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    assert "Another person must approve the decision" in client.post(f"{page}/decision/check", data=said).text
