@@ -16,6 +16,8 @@ from tests.servers.forked_child import PR_SET_PDEATHSIG
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 for _name in (
+    # Of those that are killed again and again: most of their start.
+    "httpx",
     "tests.loop_watchdog",
     "vault.cli.operator",
     "vault.database.engines.postgresql",

@@ -8,6 +8,7 @@ never reached. The last line printed is their number.
 import asyncio
 import json
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ from tests.support.service_house import vault_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
+from vault.database.stores.outbox import claims
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.outbox.attempt import Answer
 from vault.objects.directory import DirectoryStore
@@ -47,6 +49,10 @@ _OBJECT_CALLS = ("create", "put", "get", "read", "size", "replace", "delete", "d
 _LISTS = ("list", "versions")
 #: Recordings in a part of an export.
 MOST = 2
+#: How often a node looks for events to send before it ends, and the seconds between two looks.
+_LOOKS, _PAUSE = 10, 0.1
+#: The number of a node, which its leases have in their tokens.
+NODE = "DYING_NODE"
 _NO_WAIT = update(person_requests).values(next_try_at=None)
 
 
@@ -149,10 +155,14 @@ async def _outbox(vault: Vault) -> None:
 
 
 async def _events(vault: Vault) -> None:
-    """Read the log on, and send the events of it."""
-    while await vault.jobs.publish_events():
-        pass
-    await send_all(vault.jobs.send_outbox)
+    """Read the log on, and send the events of it, also what another node has under a lease at this moment."""
+    for _ in range(_LOOKS):
+        while await vault.jobs.publish_events():
+            pass
+        await send_all(vault.jobs.send_outbox)
+        if (await vault.database.read(lambda tx: tx.outbox.waiting_of("events")))[0] == 0:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
@@ -223,6 +233,7 @@ def main() -> None:
     """Run the job."""
     folder, job, at, url = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     threads, edges = Threads("dying", 2), _Edges(at)
+    claims.new_token = lambda _: f"{os.environ.get(NODE, '')}-{secrets.token_hex(12)}"
     database = PostgresqlDatabase(sys.argv[5]) if len(sys.argv) > 5 else SqliteDatabase(folder / "vault.db")
 
     async def run() -> None:
