@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from bench.stage import ACCOUNT, connect, settings_of
 from tests.support.statement_counts import counted
 from vault.composition.assemble import assemble
 from vault.database.schema.outbox import outbox_messages
+from vault.database.signals import Signal, Work
 from vault.database.stores.node.due_work import SilentWork
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
@@ -66,12 +67,17 @@ class Scene:
         await self.vault.database.write(_settle)
 
     async def tell(self) -> None:
-        """Publish what happened, and send until nothing is on its way."""
-        publish, send = self.vault.jobs.publish_events, self.vault.jobs.send_outbox
-        while await publish():
-            pass
-        while await send() or send.is_sending:
-            await send.wait_for_one()
+        """Publish what happened, and send until nothing is on its way; as a worker, which looks when it is woken."""
+        publish, send, woken = self.vault.jobs.publish_events, self.vault.jobs.send_outbox, _Woken()
+        async with self.vault.database.signals.delivered_to(woken):
+            while await publish():
+                pass
+            while woken.take():
+                while await send():
+                    pass
+                while send.is_sending and not woken.is_set:
+                    await send.wait_for_one()
+                    await asyncio.sleep(0)
 
     async def cost(self, number: int, *, at_once: int) -> tuple[float, float]:
         """Return the CPU milliseconds and the statements that each of ``number`` events adds to its cause."""
@@ -148,6 +154,26 @@ class Scene:
         while not stopping.is_set():
             if not await self.vault.jobs.send_outbox():
                 await asyncio.sleep(_POLL)
+
+
+@dataclass(eq=False, slots=True)
+class _Woken:
+    """Whether a transaction has left messages that are due."""
+
+    is_set: bool = False
+
+    def take(self) -> bool:
+        """Return whether it has, since the last time."""
+        was_set, self.is_set = self.is_set, False
+        return was_set
+
+    def receive(self, signals: Iterable[Signal]) -> Sequence[Signal]:
+        """Take the signals of a transaction."""
+        self.is_set |= any(one.work is Work.OUTBOX and not one.after for one in signals)
+        return []
+
+    def connected(self, *, remote: bool) -> None:
+        """Do nothing: no other process sends."""
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ async def test_an_account_without_an_endpoint_costs_nothing(either: House):
     """The log is not read, nothing is numbered, and no work is due."""
     await available(either)
     await either.database.write(lambda tx: tx.tree.settle())
-    assert not await either.database.read(lambda tx: tx.event_feed.has_more())
+    assert await either.database.read(lambda tx: tx.event_feed.unread()) is None
     due = await either.database.read(lambda tx: tx.due_work.seconds([]))
     assert "publish_events" not in due
     assert "outbox" not in due

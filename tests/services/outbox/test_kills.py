@@ -137,12 +137,14 @@ async def cause(house: House, number: int) -> None:
     """Let something happen so many times."""
 
     def log(tx: Transaction) -> None:
-        for _ in range(number):
-            tx.events.append(
+        tx.events.append(
+            *(
                 AccessEvent(
                     type="switch.changed", at=tx.now(), account_id=house.account.id, actor=ACTOR, result="on"
                 )
+                for _ in range(number)
             )
+        )
 
     await house.database.write(log)
     await house.database.write(lambda tx: tx.tree.settle())
@@ -152,7 +154,7 @@ async def waits(house: House) -> bool:
     """Return whether anything is still to be published or sent."""
     query = select(outbox_messages.c.id).limit(1)
     return await house.database.read(
-        lambda tx: tx.event_feed.has_more() or tx.connection.execute(query).first() is not None
+        lambda tx: tx.event_feed.unread() is not None or tx.connection.execute(query).first() is not None
     )
 
 

@@ -1,6 +1,7 @@
 """Leases of messages: one worker has a message, and one that lost it changes nothing."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
 import pytest
 from sqlalchemy.dialects import sqlite
@@ -22,9 +23,11 @@ from tests.services.requests.people import ACTOR, ask
 from tests.support.outbox import add_older_delivery, put, send_due
 from tests.support.service_house import House
 from vault.database.schema.requests import request_callbacks
-from vault.database.stores.outbox.claims import NEW_MESSAGES
+from vault.database.signals import Signal, Work
+from vault.database.stores.outbox.claims import NEW_MESSAGES, Claim
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer
+from vault.services.outbox.send_outbox import LEASE
 
 
 async def sending_beside(nodes: tuple[House, House]) -> tuple[House, Probe, Hanging, House]:
@@ -191,3 +194,35 @@ async def test_new_messages_are_found_by_their_index(house: House):
         lambda tx: tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
     )
     assert "ix_outbox_messages_new" in str(plan)
+
+
+class Ear:
+    """A receiver of signals that remembers how often it heard of messages that are due."""
+
+    heard = 0
+
+    def receive(self, signals: Iterable[Signal]) -> Sequence[Signal]:
+        """Count those of the outbox."""
+        self.heard += sum(one.work is Work.OUTBOX and not one.after for one in signals)
+        return ()
+
+    def connected(self, *, remote: bool) -> None:
+        """Ignore it."""
+
+
+async def test_a_claim_that_took_all_wakes_nobody(either: House):
+    """The next one would find nothing; where a message stays, because its account has enough on its way, it does."""
+    house, _ = probing(either)
+    await put(house, probe(house, "m"))
+    ear = Ear()
+    async with house.database.signals.delivered_to(ear):
+        await house.vault.jobs.send_outbox()
+        await house.vault.jobs.send_outbox.idle()
+        assert await rows(house) == []
+        assert ear.heard == 0
+        await put(house, probe(house, "later"))
+        ear.heard = 0
+        full = Claim(places=1, lease=LEASE, but=[house.account.id])
+        assert await house.database.write(lambda tx: tx.outbox_claims.claim(full)) == []
+        await asyncio.sleep(0)
+        assert ear.heard == 1

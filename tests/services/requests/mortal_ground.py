@@ -71,7 +71,7 @@ class Ground:
             self.house = reopened(self.house, self.folder, self.threads)
         if done.returncode == -signal.SIGKILL:
             return None
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, f"{done.returncode} {done.stderr}"
         return int(done.stdout.split()[-1])
 
     async def keys(self, *words: str) -> list[str]:

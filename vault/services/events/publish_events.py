@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.events.feed import NumberedEvent, Subscription
+from vault.database.stores.events.feed import NumberedEvent, Subscription, Unread
 from vault.database.stores.node.due_work import SilentWork
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -50,9 +50,8 @@ class PublishEvents:
 
     async def __call__(self) -> bool:
         """Publish some; return whether there may be more."""
-        if not await self.database.read(lambda tx: tx.event_feed.has_more()):
-            return False
-        return await self.database.write(publish)
+        unread = await self.database.read(lambda tx: tx.event_feed.unread())
+        return unread is not None and await self.database.write(lambda tx: publish(tx, unread))
 
     async def forget(self) -> None:
         """Delete events that are older than 30 days, and accounts that have not asked for as long."""
@@ -61,11 +60,11 @@ class PublishEvents:
             pass
 
 
-def publish(tx: Transaction) -> bool:
+def publish(tx: Transaction, unread: Unread) -> bool:
     """Read a part of the log; return whether there is more."""
     feed = tx.event_feed
-    start, size = feed.begin()
-    end = min(size, start + _BATCH_SIZE)
+    start = feed.begin(unread)
+    end = max(start, min(unread.size, start + _BATCH_SIZE))
     by_account: dict[str, list[tuple[int, AccessEvent]]] = defaultdict(list)
     for index, event in feed.read_log(start, end):
         if data_of(event) is not None:
@@ -76,7 +75,7 @@ def publish(tx: Transaction) -> bool:
     for account_id, entries in sorted(by_account.items()):
         _publish(tx, account_id, entries, subscriptions[account_id])
     feed.end(end)
-    return end < size
+    return end < unread.size
 
 
 def _publish(

@@ -36,12 +36,25 @@ _SUBSCRIPTIONS: Final = union_all(
 ).subquery()
 _S: Final = _SUBSCRIPTIONS.c
 _LOCK: Final = select(_P.through).with_for_update()
-#: The size of the log, where the first of them begins, and whether an endpoint does not know yet where.
-_STATE: Final = select(
-    select(tree_head.c.size).scalar_subquery(),
-    select(func.min(_S.from_index)).scalar_subquery(),
-    select(_E.id).where(_E.from_index.is_(None)).exists(),
-)
+_SIZE: Final = select(tree_head.c.size).scalar_subquery()
+#: No row if the log was read to its end, or nobody receives events.
+_UNREAD: Final = select(
+    _SIZE.label("size"),
+    select(func.min(_S.from_index)).scalar_subquery().label("first"),
+    select(_E.id).where(_E.from_index.is_(None)).exists().label("is_new"),
+).where(_P.through < _SIZE, select(_S.account_id).exists())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """What of the log was not read, as seen before it is read: it only grows."""
+
+    #: The size of the log.
+    size: int
+    #: Where the first of those who receive events begins; None: nobody knows yet.
+    first: int | None
+    #: Whether an endpoint does not know yet where it begins.
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,25 +80,24 @@ class NumberedEvent:
 class EventFeedRows(Rows):
     """The events of one transaction."""
 
-    def has_more(self) -> bool:
-        """Return whether the log has entries that were not read, and somebody receives events."""
-        size = select(tree_head.c.size).scalar_subquery()
-        query = select(_P.through).where(_P.through < size, select(_S.account_id).exists())
-        return self._db.execute(query).first() is not None
+    def unread(self) -> Unread | None:
+        """Return what was not read; None if it is nothing, or nobody receives events."""
+        row = self._db.execute(_UNREAD).mappings().first()
+        return None if row is None else Unread(**row)
 
-    def begin(self) -> tuple[int, int]:
-        """Return up to which entry the log was read, and its size; until the end nobody else reads on.
+    def begin(self, unread: Unread) -> int:
+        """Return up to which entry the log was read; until the end nobody else reads on.
 
-        Endpoints that a restore has brought begin at the size. What no endpoint wants yet is passed over.
+        Endpoints that a restore has brought begin at the size. What no endpoint wants yet is passed over: one that was
+        made meanwhile begins behind it.
         """
-        through = self._db.execute(_LOCK).scalar_one()
-        # A statement of its own: its snapshot is of after the lock.
-        size, first, is_new = self._db.execute(_STATE).one()
-        if is_new:
+        through: int = self._db.execute(_LOCK).scalar_one()
+        size, first = unread.size, unread.first
+        if unread.is_new:
             new = update(event_endpoints).where(_E.from_index.is_(None))
             self._db.execute(new.values(from_index=size))
             first = size if first is None else min(first, size)
-        return min(size, max(through, size if first is None else first)), size
+        return max(through, min(size, size if first is None else first))
 
     def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
         """Return the entries [start, end) of accounts that receive events, with their indexes."""

@@ -5,16 +5,29 @@ hundred thousand messages to a host that is down cost it nothing. Whoever change
 row, which is locked before the messages.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Row, Select, and_, bindparam, case, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningInsert
 
-from vault.database.schema.core import EPOCH, MICROSECOND
+from vault.database.schema.core import MICROSECOND
 from vault.database.schema.outbox import outbox_destinations, outbox_messages
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import DatabaseNow, insert_into, is_postgresql, later
@@ -35,8 +48,19 @@ _OF_CLAIM: Final = 64
 _D, _M = outbox_destinations.c, outbox_messages.c
 #: As text: SQLite does not use the partial index for a comparison with 1.
 _IS_NEW: Final = text("is_new")
+#: Destinations of new messages, with the first columns of their rows.
 NEW_MESSAGES: Final = (
-    select(_M.destination, _M.account_id).where(_IS_NEW).distinct().order_by(_M.destination).limit(_NEW)
+    select(
+        _M.destination,
+        _M.account_id,
+        literal(0, BigInteger).label("served_at"),
+        literal(0, Integer).label("failures"),
+        literal(0, Integer).label("warned"),
+    )
+    .where(_IS_NEW)
+    .distinct()
+    .order_by(_M.destination)
+    .limit(_NEW)
 )
 _MINE: Final = _M.destination == bindparam("to")
 _SOME_NEW: Final = _M.id.in_(select(_M.id).where(_MINE, _IS_NEW).limit(NOTICED))
@@ -76,10 +100,12 @@ class OutboxClaims(Rows):
 
     def claim(self, wanted: Claim) -> Sequence[Turn]:
         """Claim messages that are due, of the accounts and destinations in turn; their attempts are counted."""
-        self._take_notice()
+        times = self._take_notice()
         turns: list[Turn] = []
         places, messages = wanted.places, _OF_CLAIM
         rows = self._destinations(wanted)
+        for destination in times.keys() - {row.destination for row in rows}:
+            self._wake_at(times[destination])
         if len(rows) == wanted.places:
             # There may be more.
             wake(self._db, Work.OUTBOX)
@@ -104,24 +130,28 @@ class OutboxClaims(Rows):
 
         The caller holds the row, or has changed a message under its lease.
         """
-        at = self._db.execute(SERVED if served else SCHEDULE, {"to": destination}).scalar()
+        self._wake_at(self._db.execute(SERVED if served else SCHEDULE, {"to": destination}).scalar())
+
+    def _wake_at(self, at: datetime | None) -> None:
         if at is not None:
             wake_at(self._db, Work.OUTBOX, at)
 
-    def _take_notice(self) -> None:
-        """Let the rows of destinations know of new messages; in their order, so two nodes do not block each other."""
-        found = self._db.execute(NEW_MESSAGES).all()
-        for destination, account_id in found:
-            values = {"to": destination, "account": account_id}
-            put = _notice(on_postgresql=is_postgresql(self._db))
-            is_disabled = self._db.execute(put, values).scalar() is not None
-            noticed = self._db.execute(_DROP_NEW if is_disabled else _NOTICED, {"to": destination}).rowcount
-            if noticed == NOTICED:
+    def _take_notice(self) -> Mapping[str, datetime | None]:
+        """Let the rows of destinations know of new messages; in their order, so two nodes do not block each other.
+
+        Return when something can be sent to each of them. Nobody is woken for it: this claim looks for what is due.
+        """
+        times = {}
+        found = self._db.execute(_notice(on_postgresql=is_postgresql(self._db))).all()
+        for destination, disabled_at in found:
+            drop_or_keep = _NOTICED if disabled_at is None else _DROP_NEW
+            if self._db.execute(drop_or_keep, {"to": destination}).rowcount == NOTICED:
                 wake(self._db, Work.OUTBOX)
-            if not is_disabled:
-                self.schedule(destination)
+            if disabled_at is None:
+                times[destination] = self._db.execute(SCHEDULE, {"to": destination}).scalar()
         if len(found) == _NEW:
             wake(self._db, Work.OUTBOX)
+        return times
 
     def _destinations(self, wanted: Claim) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return destinations that are due, locked: of each account in turn, the healthy ones first."""
@@ -160,11 +190,13 @@ def _free_places(row: Row[*tuple[Any, ...]]) -> int:
 
 @cache
 def _notice(*, on_postgresql: bool) -> ReturningInsert[*tuple[Any, ...]]:
-    put = insert_into(outbox_destinations, on_postgresql=on_postgresql).values(
-        destination=bindparam("to"), account_id=bindparam("account"), served_at=EPOCH, failures=0, warned=0,
-    )  # fmt: skip
+    """Return what locks the rows of destinations of new messages, and makes those that are missing."""
+    put = insert_into(outbox_destinations, on_postgresql=on_postgresql).from_select(
+        NEW_MESSAGES.selected_columns.keys(), NEW_MESSAGES
+    )
     values = {"account_id": put.excluded.account_id}
-    return put.on_conflict_do_update(index_elements=["destination"], set_=values).returning(_D.disabled_at)
+    taken = put.on_conflict_do_update(index_elements=["destination"], set_=values)
+    return taken.returning(_D.destination, _D.disabled_at)
 
 
 @cache
