@@ -25,6 +25,7 @@ from vault.database.stores.audit_log.log_tree import TreeRows
 from vault.database.stores.backup.object_store import InventoryRows, ObjectStoreRows, TombstoneRows
 from vault.database.stores.backup.restore import RestoreRows
 from vault.database.stores.calls.call_facts import CallFactRows, PendingCallRows
+from vault.database.stores.calls.call_metadata import CallMetadataRows
 from vault.database.stores.calls.call_state import CallStateRows
 from vault.database.stores.calls.deliveries import DeliveryRows
 from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
@@ -112,6 +113,7 @@ class Transaction:
 
     pending_calls = _Store(PendingCallRows)
     call_facts = _Store(CallFactRows)
+    call_metadata = _Store(CallMetadataRows)
     call_state = _Store(CallStateRows)
     deliveries = _Store(DeliveryRows)
 

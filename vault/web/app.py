@@ -32,13 +32,14 @@ from vault.web.routes import (
     event_deliveries,
     event_endpoints,
     events,
+    find_recordings,
     node,
     recordings,
     sign_in,
 )
 from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key
 from vault.web.routes.approvals import approvals
-from vault.web.routes.calls import calls, webhooks
+from vault.web.routes.calls import calls, metadata, webhooks
 from vault.web.routes.consent import consent, notices, rules
 from vault.web.routes.playback import link_keys, links
 from vault.web.routes.playback import notes as recording_notes
@@ -55,8 +56,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, deliveries, closure, limits, calls, recordings, recording_notes, consent, requests,
-    callback, notices, rules, links, link_keys, holds,
+    webhooks, accounts, deliveries, closure, limits, calls, find_recordings, recordings, metadata, recording_notes,
+    consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     player_notes,

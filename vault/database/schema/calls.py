@@ -1,9 +1,10 @@
 """The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings.
 
-Also what was answered to the webhooks of connections, without anything of the calls.
+Also the metadata of calls and recordings with their search index, and what was answered to the webhooks of
+connections, without anything of the calls.
 """
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -40,6 +41,28 @@ call_terms = Table(
     Column("term", LargeBinary, primary_key=True),
     Column("call_ref", String, primary_key=True),
     Index("ix_call_terms_call", "account_id", "call_ref"),
+)
+
+call_metadata = Table(
+    "call_metadata",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("call_ref", String, primary_key=True),
+    # Empty for the metadata of the call itself: NULL could not be a part of the key.
+    Column("recording_id", String, primary_key=True),
+    # Under a detail key, as other typed words.
+    Column("sealed", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+call_metadata_terms = Table(
+    "call_metadata_terms",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("term", LargeBinary, primary_key=True),
+    Column("call_ref", String, primary_key=True),
+    Column("recording_id", String, primary_key=True),
+    Index("ix_call_metadata_terms_call", "account_id", "call_ref", "recording_id"),
 )
 
 connection_deliveries = Table(

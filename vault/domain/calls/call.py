@@ -1,9 +1,11 @@
 """A call as the platform reports it: in parts that arrive late, repeatedly and out of order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, get_args
+
+from vault.domain.calls.metadata import Metadata
 
 Direction = Literal["inbound", "outbound"]
 #: A conversation, or a voicemail message.
@@ -112,6 +114,8 @@ class WebhookContent:
     legs: tuple[CallFacts, ...] = ()
     #: The sender's id of the delivery, the same for retries; None where it sends none.
     delivery_id: str | None = None
+    #: Metadata of the call.
+    metadata: Metadata = field(default_factory=dict)
 
 
 def is_name(text: str) -> bool:

@@ -222,6 +222,8 @@ class RecordingFilter:
     #: The platform's name of the recording; with ``call_ref``.
     name: str | None = None
     ids: tuple[str, ...] | None = None
+    #: Keyed hashes of metadata: the recording or its call must have each.
+    metadata: tuple[bytes, ...] = ()
 
 
 def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording]:

@@ -101,7 +101,7 @@ RESTORE_MANIFEST: Final = Transition(
 #: The entries of the log after which a recording is shown otherwise than before.
 CHANGES: Final[frozenset[EventType]] = frozenset(
     {one.event for one in TRANSITIONS if one.event is not None}
-    | {"recording.restricted", "recording.unrestricted", "source.deleted"}
+    | {"recording.restricted", "recording.unrestricted", "source.deleted", "metadata.changed"}
 )
 #: The states in which a row is created: announced or uploaded, or refused at its announcement.
 ENTRIES: Final = (State.RECEIVED, State.REFUSED)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vault.domain.accounts.account_keys import check_month_key_id
+from vault.domain.calls.metadata import MetadataRow
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields, read_fields, read_some
@@ -95,14 +96,20 @@ class Manifest:
     keys: RecordingKeys
     #: The evidence entries after sealing: digests in hexadecimal, and the sealed entries.
     chain: tuple[tuple[str, bytes], ...]
+    #: That of its call, and its own; a manifest without any has no such field, as those of earlier releases.
+    metadata: tuple[MetadataRow, ...] = ()
 
 
 def encode_manifest(
-    recording: Recording, keys: RecordingKeys, chain: Sequence[tuple[str, bytes]] = ()
+    recording: Recording,
+    keys: RecordingKeys,
+    chain: Sequence[tuple[str, bytes]] = (),
+    metadata: Sequence[MetadataRow] = (),
 ) -> bytes:
     """Encode the manifest of an available recording. Personal data is only in its sealed fields.
 
-    ``chain`` has the evidence entries after sealing: digests in hexadecimal, and the sealed entries.
+    ``chain`` has the evidence entries after sealing: digests in hexadecimal, and the sealed entries. ``metadata`` is
+    that of its call and its own.
     """
     values = {
         **encode_recording_fields(recording),
@@ -113,6 +120,15 @@ def encode_manifest(
         "details": keys.details,
         "waveform": keys.waveform,
     }
+    if metadata:
+        values["metadata"] = [
+            {
+                "of": "recording" if row.recording_id else "call",
+                "sealed": row.sealed,
+                "changed_at": row.changed_at,
+            }
+            for row in metadata
+        ]
     if keys.month_key is None:
         return write_object(values)
     return write_object(values | {"month_key": keys.month_key}, version=2)
@@ -134,7 +150,20 @@ def decode_manifest(data: bytes) -> Manifest:
     for entry in fields.items("evidence_chain"):
         chain.append((entry.text("digest"), entry.blob("sealed")))
         entry.done()
+    metadata = [_metadata(entry, recording) for entry in fields.optional(fields.items, "metadata") or []]
     fields.done()
     if recording.state is not State.AVAILABLE or recording.audio is None:
         raise Tampered("A manifest's recording is not available, or has no audio.")
-    return Manifest(recording=recording, keys=keys, chain=tuple(chain))
+    return Manifest(recording=recording, keys=keys, chain=tuple(chain), metadata=tuple(metadata))
+
+
+def _metadata(entry: Fields, recording: Recording) -> MetadataRow:
+    row = MetadataRow(
+        account_id=recording.account_id,
+        call_ref=recording.call_ref,
+        recording_id=recording.id if entry.one_of("of", ("call", "recording")) == "recording" else "",
+        sealed=entry.text("sealed"),
+        changed_at=entry.moment("changed_at"),
+    )
+    entry.done()
+    return row

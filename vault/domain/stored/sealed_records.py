@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.metadata import Metadata
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.domain.playback.note import NoteContent
 from vault.domain.requests.request import PersonalData
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.deflated import inflate
 from vault.domain.stored.json_reader import Fields, read_object, write_object
+from vault.errors import Tampered
 from vault.rfc3339 import write_rfc3339, write_rfc3339_unchanged
 
 C = TypeVar("C")
@@ -94,6 +96,21 @@ def decode_note(data: bytes) -> NoteContent:
     )
     fields.done()
     return content
+
+
+def encode_metadata(metadata: Metadata, *, call_ref: str, recording_id: str) -> bytes:
+    """Encode metadata with the call or the recording that they are of, so that no other can be given them."""
+    return write_object({"call": call_ref, "recording": recording_id, "metadata": dict(metadata)})
+
+
+def decode_metadata(data: bytes, *, call_ref: str, recording_id: str) -> dict[str, str]:
+    """Decode metadata. Raises Tampered, also for those of another call or recording."""
+    fields = read_object(data, "A record of metadata")
+    if (fields.text("call"), fields.text("recording")) != (call_ref, recording_id):
+        raise Tampered("A record of metadata is that of another call or recording.")
+    values = fields.inner("metadata")
+    fields.done()
+    return {key: values.text(key) for key in values.names()}
 
 
 def encode_entry(content: object) -> bytes:

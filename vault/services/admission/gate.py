@@ -5,6 +5,7 @@ later ones see the result. ``decide`` (vault/domain/admission/decision.py) decid
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -51,7 +52,7 @@ def gate(
     if known.claims.numbers or known.claims.agents:
         tx.call_facts.index_recording(recording.account_id, recording.call_ref, recording.id)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
-    return passed
+    return replace(passed, has_metadata=seen.has_metadata)
 
 
 def decide_again(

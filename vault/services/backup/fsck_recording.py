@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.stores.recordings.evidence import EvidenceRow
+from vault.domain.calls.metadata import MetadataRow
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored.encryption_context import Purpose
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
@@ -32,8 +33,12 @@ class CompareRecording:
 
         Without ``manifest``, the manifest is skipped.
         """
-        keys, chain = await self.database.read(
-            lambda tx: (tx.recordings.keys(recording.id), tx.evidence.of_recording(recording.id))
+        keys, chain, metadata = await self.database.read(
+            lambda tx: (
+                tx.recordings.keys(recording.id),
+                tx.evidence.of_recording(recording.id),
+                tx.call_metadata.of_calls(recording.account_id, [recording.call_ref], [recording.id]),
+            )
         )
         if keys is None:
             return [f"{recording.id}: its row has no key."]
@@ -43,7 +48,8 @@ class CompareRecording:
         if recording.audio is None:
             found.append(f"{recording.id}: its row names no audio.")
         if manifest:
-            different, keys = await self._manifest(recording, keys, [row.digest for row in chain])
+            digests = [row.digest for row in chain]
+            different, keys = await self._manifest(recording, keys, digests, metadata)
             found += different
         if whole and not found:
             found += await self._open(recording, keys, chain)
@@ -63,7 +69,7 @@ class CompareRecording:
         return []
 
     async def _manifest(
-        self, recording: Recording, keys: RecordingKeys, chain: list[str]
+        self, recording: Recording, keys: RecordingKeys, chain: list[str], metadata: Sequence[MetadataRow]
     ) -> tuple[list[str], RecordingKeys]:
         """Return findings, and the keys with the waveform, which the row has no more once the manifest is written."""
         location = location_of(recording.account_id, recording.id)
@@ -74,7 +80,7 @@ class CompareRecording:
         except Tampered as error:
             return [f"{recording.id}: its manifest {location} cannot be used: {error}"], keys
         keys = replace(keys, waveform=keys.waveform or manifest.keys.waveform)
-        wrong = _differences(manifest, recording, keys, chain)
+        wrong = _differences(manifest, recording, keys, chain, metadata)
         if wrong:
             return [
                 f"{recording.id}: its manifest {location} differs from its row in {', '.join(wrong)}."
@@ -110,7 +116,11 @@ def _objects_of(recording: Recording) -> list[tuple[Purpose, SealedObject]]:
 
 
 def _differences(
-    manifest: Manifest, recording: Recording, keys: RecordingKeys, chain: list[str]
+    manifest: Manifest,
+    recording: Recording,
+    keys: RecordingKeys,
+    chain: list[str],
+    metadata: Sequence[MetadataRow],
 ) -> list[str]:
     """Return the names of the parts in which the manifest differs from the row."""
     stored = manifest.recording
@@ -131,5 +141,6 @@ def _differences(
         "details": (manifest.keys.details, keys.details),
         "waveform": (manifest.keys.waveform, keys.waveform),
         "chain of evidence": ([digest for digest, _ in manifest.chain], chain),
+        "metadata": (list(manifest.metadata), list(metadata)),
     }
     return [name for name, (in_manifest, in_row) in compared.items() if in_manifest != in_row]

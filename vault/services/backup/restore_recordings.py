@@ -39,6 +39,7 @@ from vault.services.shared.end_listening import restrict_again
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import current_month_key
+from vault.services.shared.sealed_metadata import FoundMetadata, SealedMetadata
 
 #: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
@@ -54,6 +55,8 @@ class OpenedManifest:
     terms: Sequence[bytes]
     #: The facts of its call, re-encrypted.
     facts: Sequence[CallFactRow]
+    #: The metadata of its call and its own, with the terms that find it.
+    metadata: Sequence[FoundMetadata] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ class RestoreRecordings:
     objects: ObjectStore
     ring: KeyRing
     call_terms: CallTerms
+    sealed_metadata: SealedMetadata
 
     async def tombstones(self, scope: Scope | None, report: Report, progress: ProgressCallback) -> None:
         """Restore recordings that were refused, failed or erased; with ``scope``, only those since then."""
@@ -180,7 +184,9 @@ class RestoreRecordings:
                 return None
             restricted = replay.restricted.get(recording.id, recording.restricted)
             known = replace(manifest, recording=replace(recording, restricted=restricted))
-            return await self._with_facts(known)
+            metadata, wrong = await self.sealed_metadata.with_terms(known.metadata)
+            report.findings += [f"{key}: its metadata cannot be opened: {error}" for error in wrong]
+            return replace(await self._with_facts(known), metadata=metadata)
         except (Tampered, NotFound, OwnKeyUnusable) as error:
             report.findings.append(f"{key}: {error}")
             return None
@@ -248,6 +254,8 @@ def put_manifests(
             for row in restored.facts:
                 tx.call_facts.add(row)
             tx.call_facts.index(recording.account_id, recording.call_ref, restored.terms)
+            for metadata, terms in restored.metadata:
+                tx.call_metadata.restore(metadata, terms)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
         else:

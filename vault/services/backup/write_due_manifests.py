@@ -17,6 +17,7 @@ from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
+from vault.domain.calls.metadata import MetadataRow
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import Tampered, Unavailable
@@ -65,7 +66,7 @@ class WriteDueManifests:
         row, keys = known.row, known.keys
         location = location_of(recording.account_id, recording.id)
         if row is not None and keys is not None:
-            content = await self._encode(row, replace(keys, waveform=known.waveform), known.chain)
+            content = await self._encode(known, row, replace(keys, waveform=known.waveform))
             try:
                 # An older version holds a previous wrapped key.
                 await self.objects.replace(location, content)
@@ -88,15 +89,15 @@ class WriteDueManifests:
         if not await self.database.write(done):
             await self.objects.delete(location)
 
-    async def _encode(self, row: Recording, keys: RecordingKeys, chain: Sequence[EvidenceRow]) -> bytes:
+    async def _encode(self, known: "_Content", row: Recording, keys: RecordingKeys) -> bytes:
         """Return the manifest, with the waveform of the one before it where the row has none any more."""
         try:
             keys = await with_waveform(self.objects, row, keys)
         except Tampered:
             # The recording plays without it, and a manifest that is none must not stay.
             _LOG.warning("manifest.waveform_lost", recording_id=row.id)
-        entries = [(entry.digest, entry.sealed_entry) for entry in chain]
-        return encode_manifest(row, keys, entries)
+        entries = [(entry.digest, entry.sealed_entry) for entry in known.chain]
+        return encode_manifest(row, keys, entries, known.metadata)
 
     async def _due_again(self, recording_id: str) -> None:
         with suppress(Unavailable):
@@ -111,6 +112,8 @@ class _Content:
     #: Without the waveform, which leaves the row when the manifest is written.
     keys: RecordingKeys | None
     chain: Sequence[EvidenceRow]
+    #: That of its call, and its own.
+    metadata: Sequence[MetadataRow]
     waveform: bytes | None = field(compare=False)
 
 
@@ -120,5 +123,6 @@ def _content(tx: Transaction, recording: Recording) -> _Content:
         row=tx.recordings.get(recording.account_id, recording.id),
         keys=None if keys is None else replace(keys, waveform=None),
         chain=tx.evidence.of_recording(recording.id),
+        metadata=tx.call_metadata.of_calls(recording.account_id, [recording.call_ref], [recording.id]),
         waveform=None if keys is None else keys.waveform,
     )

@@ -1,16 +1,17 @@
 """Describe a sealed recording, take it through the gate, and write its manifest: the last part of every ingest."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.calls.metadata import MetadataRow
 from vault.domain.reason import Reason
 from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS
-from vault.domain.recordings.recording import Lease, RecordingKeys, SealedObject, State
+from vault.domain.recordings.recording import Lease, Recording, RecordingKeys, SealedObject, State
 from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable, VaultError
 from vault.ports.keys import KeyRing, SealingKey
@@ -166,7 +167,9 @@ class AdmitRecording:
         location = location_of(recording.account_id, recording.id)
         chain = [(row.digest, row.sealed_entry) for row in passed.chain]
         try:
-            await self.objects.replace(location, encode_manifest(recording, keys, chain), first=True)
+            metadata = await self._metadata(recording) if passed.has_metadata else ()
+            content = encode_manifest(recording, keys, chain, metadata)
+            await self.objects.replace(location, content, first=True)
             # A manifest under a month key is under no version of the account key.
             version = None if keys.month_key is not None else keys.key_version
             if not await self.database.first_manifest_written(held, version):
@@ -178,6 +181,11 @@ class AdmitRecording:
         except asyncio.CancelledError:
             await asyncio.shield(self._leave_manifest(held))
             raise
+
+    async def _metadata(self, recording: Recording) -> Sequence[MetadataRow]:
+        return await self.database.read(
+            lambda tx: tx.call_metadata.of_calls(recording.account_id, [recording.call_ref], [recording.id])
+        )
 
     async def _leave_manifest(self, held: Lease) -> None:
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from vault.database.interface import Database
@@ -15,7 +15,16 @@ from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery
 from vault.domain.recordings.recording import GONE, State
-from vault.errors import AccountClosed, FetchFailed, Invalid, NotAuthentic, Refused, TooMany, VaultError
+from vault.errors import (
+    AccountClosed,
+    FetchFailed,
+    Held,
+    Invalid,
+    NotAuthentic,
+    Refused,
+    TooMany,
+    VaultError,
+)
 from vault.fair_gate import FairGate
 from vault.ports.clock import Clock
 from vault.ports.telephony import Fetcher, Provider
@@ -25,6 +34,7 @@ from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.announce import Announce
+from vault.services.ingest.call_metadata import CallMetadata
 from vault.services.ingest.delivery_log import error_code
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
@@ -111,6 +121,7 @@ class Webhooks:
     call_terms: CallTerms
     announce: Announce
     store_facts: StoreCallFacts
+    metadata: CallMetadata
     limiter: AccountLimiter
     #: Limits how many webhooks are processed concurrently, so that call starts and listeners find free threads.
     gate: FairGate
@@ -155,7 +166,8 @@ class Webhooks:
             self.limiter.check_queue(account_id)
         async with self.gate.turn(account_id):
             try:
-                return await self._process(opened, content, delivery)
+                receipt = await self._process(opened, content, delivery)
+                return await self._with_metadata(opened.connection, content, receipt)
             except AccountClosed:
                 # Nothing is stored, and the platform need not send it again.
                 status: Literal["refused", "ignored"] = (
@@ -173,6 +185,27 @@ class Webhooks:
             self._check_url(opened, content.announcement, delivery)
             return await self._announce(opened.connection, content.facts, content.announcement, delivery)
         return await self._store_facts(opened.connection, content, delivery)
+
+    async def _with_metadata(
+        self, connection: Connection, content: WebhookContent, receipt: Receipt
+    ) -> Receipt:
+        """Store the metadata of the call; a duplicate brings only keys that the call has not.
+
+        What cannot be stored must not lose the recording: the receipt says it.
+        """
+        if not content.metadata or receipt.status in {"erased", "ignored"}:
+            return receipt
+        try:
+            await self.metadata.report(
+                connection.account_id,
+                content.facts.call_ref,
+                content.metadata,
+                actor=connection.id,
+                only_new=receipt.status == "duplicate",
+            )
+        except (Invalid, Held) as error:
+            return replace(receipt, detail=str(error))
+        return receipt
 
     def _check_url(self, opened: OpenedConnection, announcement: Announcement, delivery: Delivery) -> None:
         """Raise Invalid for a URL that can never be fetched, if the customer's own software reads the answer."""

@@ -73,6 +73,7 @@ class PassedGate:
 
     recording: Recording
     chain: Sequence[EvidenceRow]
+    has_metadata: bool = False
 
 
 def store(tx: Transaction, lease: Lease, audio: StoredAudio, *, after: timedelta = timedelta()) -> Recording:

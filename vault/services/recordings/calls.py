@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.metadata import Metadata, MetadataRow
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
@@ -25,6 +26,7 @@ from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.missing_recordings import calls_without_recording
 from vault.services.shared.paced import paced
+from vault.services.shared.sealed_metadata import SealedMetadata
 
 #: Recordings of a call that one transaction erases: each takes about 15 statements, and others wait meanwhile.
 AT_ONCE: Final = 50
@@ -39,6 +41,20 @@ class CallView:
     decision: Decision
     #: Oldest first, including erased ones.
     recordings: Sequence[Recording]
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCall:
+    """A call in a list."""
+
+    facts: CallFacts
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def call_ref(self) -> str:
+        """Return the platform's name of it."""
+        return self.facts.call_ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +66,7 @@ class Calls:
     admission: Admission
     call_opener: CallOpener
     call_terms: CallTerms
+    sealed_metadata: SealedMetadata
     chain: EvidenceChain
     clock: Clock
 
@@ -63,10 +80,12 @@ class Calls:
     async def read(self, account_id: str, call_ref: str) -> CallView:
         """Return a call, even without a recording. Raises NotFound if nothing is stored about it, Unavailable."""
 
-        def read(tx: Transaction) -> tuple[CallRows, Sequence[Recording]]:
-            return read_call_rows(tx, account_id, call_ref), tx.recordings.of_call(account_id, call_ref)
+        def read(tx: Transaction) -> tuple[CallRows, Sequence[Recording], MetadataRow | None]:
+            recordings = tx.recordings.of_call(account_id, call_ref)
+            metadata = tx.call_metadata.get(account_id, call_ref)
+            return read_call_rows(tx, account_id, call_ref), recordings, metadata
 
-        rows, recordings = await self.database.read(read)
+        rows, recordings, sealed = await self.database.read(read)
         if not (rows.facts or rows.consents or recordings):
             raise _not_found()
         opened = await self.chain.of_call(account_id, call_ref)
@@ -75,20 +94,43 @@ class Calls:
         decision = await self.database.read(
             lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
         )
-        return CallView(facts=known.facts, decision=decision, recordings=recordings)
+        metadata = {} if sealed is None else await self.sealed_metadata.open(sealed)
+        return CallView(facts=known.facts, decision=decision, recordings=recordings, metadata=metadata)
 
     async def find(
         self, account_id: str, number: str, *, after: str | None, limit: int
-    ) -> Sequence[CallFacts]:
+    ) -> Sequence[ListedCall]:
         """Find calls by a party's number, including calls without recordings.
 
-        Return the facts of a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number.
+        Return a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number.
         """
         terms = await self.call_terms.terms_of_number(account_id, number)
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
-        return [(await self.call_opener.load_call(account_id, ref)).facts async for ref in paced(refs)]
+        return await self._listed(account_id, refs)
+
+    async def with_metadata(
+        self, account_id: str, metadata: Sequence[tuple[str, str]], *, after: str | None, limit: int
+    ) -> Sequence[ListedCall]:
+        """Return a page of the calls whose own metadata has each of these keys and values, ordered by name."""
+        terms = await self.sealed_metadata.terms(account_id, metadata)
+        refs = await self.database.read(
+            lambda tx: tx.call_metadata.find(account_id, terms, after=after or "", limit=limit)
+        )
+        return await self._listed(account_id, refs)
+
+    async def _listed(self, account_id: str, refs: Sequence[str]) -> Sequence[ListedCall]:
+        """Return the facts and the metadata of calls, in their order."""
+        rows = await self.database.read(lambda tx: tx.call_metadata.of_calls(account_id, refs))
+        opened = await self.sealed_metadata.open_all(rows)
+        return [
+            ListedCall(
+                facts=(await self.call_opener.load_call(account_id, ref)).facts,
+                metadata=opened.get((ref, ""), {}),
+            )
+            async for ref in paced(refs)
+        ]
 
     async def without_recording(self, account_id: str, *, limit: int) -> Sequence[CallView]:
         """Return the calls of the last days that ended at least an hour ago and have no recording, the last one first.
@@ -98,13 +140,16 @@ class Calls:
         """
         now = self.clock()
         refs = await self.database.read(lambda tx: calls_without_recording(tx, account_id, now))
-        found = list[CallView]()
-        async for ref in paced(refs[:limit]):
+        refs, found = refs[:limit], list[CallView]()
+        rows = await self.database.read(lambda tx: tx.call_metadata.of_calls(account_id, refs))
+        opened = await self.sealed_metadata.open_all(rows)
+        async for ref in paced(refs):
             known = await self.call_opener.load_call(account_id, ref)
             decision = await self.database.read(
                 lambda tx, known=known: self.admission.decide(tx, account_id, known, received_at=now)  # type: ignore[misc]
             )
-            found.append(CallView(facts=known.facts, decision=decision, recordings=()))
+            metadata = opened.get((ref, ""), {})
+            found.append(CallView(facts=known.facts, decision=decision, recordings=(), metadata=metadata))
         return found
 
     async def erase(

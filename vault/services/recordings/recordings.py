@@ -3,8 +3,8 @@
 A restricted recording is kept but cannot be played until the restriction is lifted.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -14,6 +14,7 @@ from vault.database.transaction import Transaction
 from vault.domain.approvals.rule import Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.metadata import Metadata, MetadataRow
 from vault.domain.consent.consent_event import PARTIES
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
 from vault.domain.retention.judge import Ground, Wish
@@ -27,8 +28,10 @@ from vault.services.recordings.recording_changes import Changes, changes_since
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import join_facts, name_terms, open_facts, open_recording
 from vault.services.shared.paced import paced
+from vault.services.shared.sealed_metadata import SealedMetadata
 
 _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow], Sequence[str], bool]
+_Page = tuple[Sequence[_Row], Sequence[MetadataRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,9 @@ class RecordingView:
     restricted_by: Sequence[str] = ()
     #: Whether a hold keeps it from being erased.
     held: bool = False
+    metadata: Metadata = field(default_factory=dict)
+    #: That of its call.
+    call_metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +57,21 @@ class Recordings:
     database: Database
     ring: KeyRing
     call_terms: CallTerms
+    sealed_metadata: SealedMetadata
     restriction: RestrictRecording
     clock: Clock
 
     async def read(self, account_id: str, recording_id: str) -> RecordingView:
         """Return one recording in any state. Raises NotFound."""
 
-        def find(tx: Transaction) -> _Row | None:
+        def find(tx: Transaction) -> _Page:
             recording = tx.recordings.get(account_id, recording_id)
-            return None if recording is None else _rows(tx, account_id, [recording], self.clock())[0]
+            return _page(tx, account_id, [] if recording is None else [recording], self.clock())
 
-        found = await self.database.read(find)
-        if found is None:
+        found = await self._views(await self.database.read(find))
+        if not found:
             raise NotFound("There is no such recording.")
-        view = await self._view(found, {})
+        (view,) = found
         if not view.recording.restricted or view.recording.state in GONE:
             return view
         # By what the parties said: it may be restricted by a release that noted no causes, and a no may be taken back.
@@ -112,10 +119,11 @@ class Recordings:
         number: str | None,
         agent: str | None,
         agents: Collection[str] | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[RecordingView]:
-        """Return a page, newest first. Numbers and agents are found only by their keyed hashes.
+        """Return a page, newest first. Numbers, agents and metadata are found only by their keyed hashes.
 
         With ``agents``, keyed hashes in hexadecimal, only recordings of these agents. Raises Invalid if ``number`` is
         not a phone number.
@@ -127,15 +135,14 @@ class Recordings:
             terms.append(tuple(name_terms(await self.call_terms.index_key(account_id), "agent", agent)))
         if agents is not None:
             terms.append(tuple(bytes.fromhex(one) for one in agents))
-        wanted = replace(wanted, terms=tuple(terms))
+        tagged = await self.sealed_metadata.terms(account_id, metadata) if metadata else ()
+        wanted = replace(wanted, terms=tuple(terms), metadata=tagged)
 
-        def find(tx: Transaction) -> list[_Row]:
+        def find(tx: Transaction) -> _Page:
             page = tx.recordings.page(account_id, wanted, before=before, limit=limit)
-            return _rows(tx, account_id, page, self.clock())
+            return _page(tx, account_id, page, self.clock())
 
-        # Recordings of one call have its facts together: each is decrypted once for a page.
-        opened = dict[str, CallFacts]()
-        return [await self._view(row, opened) async for row in paced(await self.database.read(find))]
+        return await self._views(await self.database.read(find))
 
     async def place(self) -> int:
         """Return the place in the log from which ``changes`` finds what changes after this."""
@@ -147,6 +154,13 @@ class Recordings:
         Who asks again from ``until`` sees each change at least once. Raises Invalid beyond the end of the log.
         """
         return await self.database.read(lambda tx: changes_since(tx, account_id, place, limit=limit))
+
+    async def _views(self, page: _Page) -> Sequence[RecordingView]:
+        rows, sealed = page
+        metadata = await self.sealed_metadata.open_all(sealed)
+        # Recordings of one call have its facts together: each is decrypted once for a page.
+        opened = dict[str, CallFacts]()
+        return [_with_metadata(await self._view(row, opened), metadata) async for row in paced(rows)]
 
     async def _view(self, row: _Row, opened: dict[str, CallFacts]) -> RecordingView:
         """Decrypt a row; ``opened``: facts of its call by id, to which those are added that are opened here."""
@@ -238,11 +252,13 @@ def _wish(tx: Transaction, recording_id: str, ground: Ground | None) -> tuple[Wi
     return "deletion", None
 
 
-def _rows(tx: Transaction, account_id: str, recordings: Sequence[Recording], now: datetime) -> list[_Row]:
-    held = tx.holds.held_among(account_id, [recording.id for recording in recordings], now)
+def _page(tx: Transaction, account_id: str, recordings: Sequence[Recording], now: datetime) -> _Page:
+    ids = [recording.id for recording in recordings]
+    held = tx.holds.held_among(account_id, ids, now)
     calls = {recording.call_ref for recording in recordings}
     facts = {call_ref: tx.call_facts.of_call(account_id, call_ref) for call_ref in calls}
-    return [
+    metadata = tx.call_metadata.of_calls(account_id, calls, ids) if ids else ()
+    rows = [
         (
             recording,
             tx.recordings.keys(recording.id),
@@ -252,3 +268,12 @@ def _rows(tx: Transaction, account_id: str, recordings: Sequence[Recording], now
         )
         for recording in recordings
     ]
+    return rows, metadata
+
+
+def _with_metadata(view: RecordingView, metadata: Mapping[tuple[str, str], Metadata]) -> RecordingView:
+    recording = view.recording
+    if recording.state in GONE:
+        return view
+    own, of_call = metadata.get((recording.call_ref, recording.id)), metadata.get((recording.call_ref, ""))
+    return replace(view, metadata=own or {}, call_metadata=of_call or {})

@@ -64,6 +64,11 @@ def clean(written: str) -> str:
     return shorten(printable.strip())
 
 
+def one_line(written: str, most: int) -> str:
+    """Clean a platform's text that no number is read from, as ``clean`` does; what is longer is cut off."""
+    return "".join(c if c.isprintable() else " " for c in written[: 4 * most]).strip()[:most].rstrip()
+
+
 def from_digits(written: str) -> str:
     """Convert digits that begin with a country code, without a plus, to E.164. Vonage and Plivo send these.
 

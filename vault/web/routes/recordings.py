@@ -3,7 +3,6 @@
 import asyncio
 import struct
 from contextlib import suppress
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,23 +10,19 @@ from starlette.requests import ClientDisconnect
 
 from vault.domain.calls.call import MAX_VOICES, Voice
 from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES, Waveform
-from vault.domain.recordings.recording import RecordingFilter
-from vault.errors import Invalid, NotFound, Refused, TooLarge, TooMany
+from vault.errors import Refused, TooLarge, TooMany
 from vault.services.service import Vault
 from vault.web.audio.check_upload_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST, IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json, answer_once
-from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import NewRef
 from vault.web.schemas.calls.calls import ErasureQuery, LiftingQuery, RestrictionIn
 from vault.web.schemas.recordings.recordings import (
     RecordingOut,
-    RecordingsOut,
-    RecordingsQuery,
     RetryIn,
     WaveformOut,
 )
@@ -105,78 +100,6 @@ async def _drain(request: Request) -> None:
                 seen += len(block)
                 if seen > _DRAIN:
                     return
-
-
-@router.get("/recordings")
-async def list_recordings(
-    vault: TheVault, allowed: Reading, asked: Annotated[RecordingsQuery, Query()]
-) -> RecordingsOut:
-    """List recordings, newest first; with `changed_since` those that have changed, in the order of their changes.
-
-    To keep a copy: list all, then ask again and again with the `changed_until` of the last answer. Each change is seen
-    at least once, with the recording as it is when it is read.
-    """
-    wanted = RecordingFilter(
-        state=asked.state,
-        call_ref=asked.call,
-        retention_class=asked.retention_class,
-        received_from=asked.received_from,
-        received_to=asked.received_to,
-        connection_id=await _connection_id(vault, allowed, asked.connection),
-        name=asked.recording_ref,
-    )
-    if asked.recording_ref is not None and asked.call is None:
-        raise Invalid("recording_ref needs call: a name is unique in its call only.", field="recording_ref")
-    if asked.changed_since is not None:
-        return await _changed(vault, allowed, asked, wanted, asked.changed_since)
-    # Before the page is read: what changes meanwhile is found from there.
-    place = await vault.recordings.recordings.place() if asked.cursor is None else None
-    views = await vault.recordings.recordings.page(
-        allowed.account.id,
-        wanted,
-        number=asked.number,
-        agent=asked.agent,
-        before=read_cursor(asked.cursor),
-        limit=asked.limit,
-    )
-    following = next_cursor(views, asked.limit, lambda view: (view.recording.received_at, view.recording.id))
-    return RecordingsOut(
-        items=[RecordingOut.of(view, with_call=True) for view in views],
-        next_cursor=following,
-        changed_until=place,
-    )
-
-
-async def _connection_id(vault: Vault, allowed: Access, name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        return (await vault.accounts.connections.read(allowed.account.id, name)).connection.id
-    except NotFound:
-        raise Invalid("There is no connection of this name.", field="connection") from None
-
-
-async def _changed(
-    vault: Vault, allowed: Access, asked: RecordingsQuery, wanted: RecordingFilter, since: int
-) -> RecordingsOut:
-    if asked.cursor is not None:
-        text = "cursor does not go with changed_since: ask again with changed_until of the answer."
-        raise Invalid(text, field="cursor")
-    changes = await vault.recordings.recordings.changes(allowed.account.id, since, limit=asked.limit)
-    views = await vault.recordings.recordings.page(
-        allowed.account.id,
-        replace(wanted, ids=changes.ids),
-        number=asked.number,
-        agent=asked.agent,
-        before=None,
-        limit=asked.limit,
-    )
-    views = sorted(views, key=lambda view: changes.ids.index(view.recording.id))
-    return RecordingsOut(
-        items=[RecordingOut.of(view, with_call=True) for view in views],
-        changed_until=changes.until,
-        more_changes=changes.more,
-    )
 
 
 @router.get("/recordings/{recording}")

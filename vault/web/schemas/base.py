@@ -31,7 +31,8 @@ def _printable(value: str) -> str:
     return value
 
 
-def _typed(value: str) -> str:
+def readable_line(value: str) -> str:
+    """Return a text of one line. Raises ValueError for control characters."""
     if not _is_typed(value):
         raise ValueError("must not contain control characters")
     return value
@@ -67,7 +68,7 @@ def line_feeds(value: str) -> str:
 
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(write_rfc3339, return_type=str)]
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_typed)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(readable_line)]
 #: A text that may be empty and have several lines.
 Words = Annotated[str, Field(max_length=1000), AfterValidator(readable_lines)]
 #: Only JSON's true and false: values such as "no" are ambiguous.

@@ -27,6 +27,7 @@ Words = Literal[
     "approval",
     "sign-in",
     "member",
+    "metadata",
 ]
 #: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"

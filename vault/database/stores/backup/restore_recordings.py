@@ -11,11 +11,17 @@ from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
+from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
 from vault.database.stores.recordings.evidence import EvidenceRow, evidence_values
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recording_notes import forget_notes
 from vault.database.stores.recordings.recording_states import columns_set_by
-from vault.database.stores.recordings.recordings import MANIFEST_CHANGED, reasons_json
+from vault.database.stores.recordings.recordings import (
+    MANIFEST_CHANGED,
+    RECORDING_COLUMNS,
+    reasons_json,
+    recording_of,
+)
 from vault.database.stores.requests.packages import PackageRows
 from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import shorten
@@ -155,9 +161,11 @@ class RestoredRecordings(Rows):
     def _shred(self, transition: Transition, recording_id: str, values: dict[str, Any]) -> None:
         shredded = update(recordings).where(recordings.c.id == recording_id)
         shredded = shredded.values(columns_set_by(transition) | values)
-        account_id = self._db.execute(shredded.returning(recordings.c.account_id)).scalar()
-        if account_id is not None:
-            note_object_checks(self._db, [(recording_id, account_id)])
+        row = self._db.execute(shredded.returning(*RECORDING_COLUMNS)).first()
+        if row is not None:
+            note_object_checks(self._db, [(recording_id, row.account_id)])
+            if transition.target in GONE:
+                forget_metadata_of_recording(self._db, recording_of(row))
         mine = evidence_entries.c.recording_id == recording_id
         self._db.execute(delete(evidence_entries).where(mine))
         forget_notes(self._db, recording_id)

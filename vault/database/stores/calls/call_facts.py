@@ -24,6 +24,7 @@ from vault.database.schema.retention import pending_call_erasures
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.accounts.stored_answers import forget_answers_on_call
+from vault.database.stores.calls.call_metadata import forget_metadata_of_call
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.retention.hold import Hold
@@ -124,13 +125,14 @@ class CallFactRows(Rows):
         return facts, len(rows) - len(facts)
 
     def forget_call(self, account_id: str, call_ref: str, *, held: Collection[Hold]) -> None:
-        """Delete the rows of a call, its search terms, and the stored answers that show it.
+        """Delete the rows of a call, its search terms, its metadata, and the stored answers that show it.
 
         Raises Held if there is a hold on the call.
         """
         if held:
             raise Held([hold.id for hold in held])
         forget_answers_on_call(self._db, account_id, call_ref)
+        forget_metadata_of_call(self._db, account_id, call_ref)
         for table in (call_facts, call_terms):
             mine = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
             self._db.execute(delete(table).where(mine))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, and_, bindparam, func, select, true
 
 from vault.database.schema.account_keys import account_keys
-from vault.database.schema.calls import call_facts
+from vault.database.schema.calls import call_facts, call_metadata
 from vault.database.schema.consent import consent_events, consent_policies
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
@@ -73,9 +73,15 @@ _KEY_VERSION: Final = (
     .correlate(accounts)
     .scalar_subquery()
 )
+_HAS_METADATA: Final = (
+    select(call_metadata.c.account_id)
+    .where(call_metadata.c.account_id == _ACCOUNT_ID, call_metadata.c.call_ref == _CALL_REF)
+    .exists()
+)
 _GATE: Final = CompiledSelect(
     select(
         *_STATE,
+        _HAS_METADATA.label("has_metadata"),
         _KEY_VERSION.label("key_version"),
         DatabaseNow().label("now"),
         _ENTRIES.c.id.label("entry_id"),
@@ -107,6 +113,8 @@ class GateState:
     fact_ids: frozenset[str]
     #: The number of the call's consent events.
     consents: int
+    #: Whether the call or a recording of it has metadata, which belongs into the manifest.
+    has_metadata: bool
     #: The newest version of the account's key.
     key_version: int | None
     #: The database's time.
@@ -127,6 +135,7 @@ class CallStateRows(Rows):
             policy=_policy(row),
             fact_ids=facts,
             consents=entries - len(facts),
+            has_metadata=bool(row["has_metadata"]),
             key_version=row["key_version"],
             now=row["now"],
         )

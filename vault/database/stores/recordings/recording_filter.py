@@ -8,6 +8,7 @@ from sqlalchemy import ColumnExpressionArgument, CompoundSelect, select, text
 from vault.database.schema.accounts import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.core import IS_WORK, recording_terms, recordings
 from vault.database.stores.calls.call_facts import refs_of_terms
+from vault.database.stores.calls.call_metadata import recordings_of_metadata, refs_of_metadata
 from vault.domain.recordings.recording import GONE, WORK, RecordingFilter, row_keys_of
 
 _R = recordings.c
@@ -35,7 +36,17 @@ def conditions_of(account_id: str, selection: RecordingFilter) -> list[ColumnExp
     for terms in selection.terms:
         # An erased recording is never found, even before its terms are deleted.
         found += [_R.id.in_(matching_recordings(account_id, terms)), _R.state.not_in(GONE)]
+    for term in selection.metadata:
+        found += [_R.id.in_(_with_metadata(account_id, term)), _R.state.not_in(GONE)]
     return found
+
+
+def _with_metadata(account_id: str, term: bytes) -> CompoundSelect[tuple[str]]:
+    """Select recordings that have, or whose calls have, metadata with this term."""
+    by_call = select(_R.id).where(
+        _R.account_id == account_id, _R.call_ref.in_(refs_of_metadata(account_id, term))
+    )
+    return recordings_of_metadata(account_id, term).union(by_call)
 
 
 def matching_recordings(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:

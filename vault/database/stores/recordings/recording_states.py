@@ -17,6 +17,7 @@ from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.sql.dialect import sql_now
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
+from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
 from vault.database.stores.calls.deliveries import forget_recording_in_deliveries
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.outbox.messages import forget_messages_about
@@ -112,6 +113,7 @@ class RecordingStates(Rows):
         if changed_row.state in GONE:
             for forget in _FORGET_GONE:
                 forget(self._db, recording.id)
+            forget_metadata_of_recording(self._db, recording)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row
@@ -266,8 +268,14 @@ def _columns_of_source(new: NewRecording | None) -> dict[str, Any]:
         return {}
     row = new_row(new, state=State.RECEIVED, reasons=(), epoch=0)
     names = (
-        "connection_id", "recording_ref", "kind", "source_ref", "source_policy", "source_not_before", "origin",
-    )  # fmt: skip
+        "connection_id",
+        "recording_ref",
+        "kind",
+        "source_ref",
+        "source_policy",
+        "source_not_before",
+        "origin",
+    )
     return {name: row[name] for name in names}
 
 

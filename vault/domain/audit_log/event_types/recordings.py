@@ -12,7 +12,7 @@ RecordingEvent = Literal[
     "recording.missing", "call.erased", "call.pending_erasure", "recording.missed",
     "source.deleted", "source.delete_failed", "source.kept", "evidence.read", "recording.paused",
     "recording.pending_erasure", "recording.contact_ended", "recording.contact_end_withdrawn",
-    "details.read", "note.made", "note.changed", "note.deleted", "note.read",
+    "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
 ]  # fmt: skip
 
 _FINDING: Final = ClosesNothing("a finding, which changes no right")
@@ -142,5 +142,9 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
     "note.read": EventRules(
         closes=_READING, replay="nothing", needs_permission=True, grants=None,
         sentence="Notes of former listeners read{why}",
+    ),
+    "metadata.changed": EventRules(
+        closes=ClosesNothing("what an account notes of a call changes no right"),
+        replay="nothing", needs_permission=True, grants=None, sentence="Metadata changed{why}",
     ),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """The customer's own telephony platform: Standard Webhooks signatures and three events.
 
     {type: call.started | call.ended | recording.completed, timestamp,
-     data: {call_ref, direction, from, to, started_at, ended_at, agent, recording_ref, recording_url, voices}}
+     data: {call_ref, direction, from, to, started_at, ended_at, agent, metadata, recording_ref, recording_url, voices}}
 
 Unknown fields and events are ignored, so that the platform can add some before the vault supports them.
 Ids (refs) are strict, because the vault uses them as keys; free text (numbers, agents) is cleaned, not refused,
@@ -26,12 +26,13 @@ from vault.domain.calls.call import (
     WebhookContent,
     is_name,
 )
+from vault.domain.calls.metadata import MAX_KEYS, MAX_VALUE, Metadata, is_key
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import Credentials, Provider
 from vault.telephony.http.url import MAX_URL, parse_media_url
 from vault.telephony.parsing.json_fields import text
-from vault.telephony.parsing.phone_number import clean, normalize
+from vault.telephony.parsing.phone_number import clean, normalize, one_line
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.parsing.timestamps import from_rfc3339
 from vault.telephony.signatures.standard_webhooks import secret_bytes, verify
@@ -80,6 +81,7 @@ class Platform(Provider):
             facts=_facts(data),
             announcement=_announcement(data) if kind == "recording.completed" else None,
             delivery_id=delivery.headers.get("webhook-id"),
+            metadata=_metadata(data),
         )
 
     def event_name(self, delivery: Delivery) -> str | None:
@@ -139,6 +141,7 @@ class Platform(Provider):
                     "started_at": "2026-01-31T09:28:00Z",
                     "ended_at": "2026-01-31T09:30:00Z",
                     "agent": "alice",
+                    "metadata": {"order": "4711"},
                     "recording_ref": "recording-1",
                     "recording_url": "https://media.example.com/recording-1.wav",
                     "voices": ["callee", "caller"],
@@ -193,6 +196,24 @@ def _voices(data: Mapping[str, object]) -> tuple[Voice, ...]:
             field="data.voices",
         )
     return tuple(value)
+
+
+def _metadata(data: Mapping[str, object]) -> Metadata:
+    """Return the metadata of the call: keys are strict, and values are cleaned. Raises Invalid."""
+    given = data.get("metadata")
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or len(given) > MAX_KEYS:
+        text = f"data.metadata must be an object with at most {MAX_KEYS} keys."
+        raise Invalid(text, field="data.metadata")
+    if not all(is_key(key) and isinstance(value, str) for key, value in given.items()):
+        text = (
+            "Each key of data.metadata must have 1 to 40 letters, digits, dots, hyphens or underscores, and each "
+            "value must be a string."
+        )
+        raise Invalid(text, field="data.metadata")
+    cleaned = {key: one_line(value, MAX_VALUE) for key, value in given.items()}
+    return {key: value for key, value in cleaned.items() if value}
 
 
 def _ref(data: Mapping[str, object], key: str) -> str:

@@ -14,6 +14,7 @@ from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import NewRef, PageQuery, Ref
 from vault.web.schemas.calls.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
+from vault.web.schemas.calls.metadata import terms_in
 from vault.web.schemas.calls.views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
 
 router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
@@ -41,25 +42,29 @@ async def put_call(
         call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
     )
     answer = await vault.recordings.calls.start(allowed.account.id, facts)
+    await vault.recordings.metadata.report(allowed.account.id, call_ref, body.metadata, actor=allowed.actor)
     return CallOut.of(answer, request.app.state.hosting.public_url)
 
 
 @router.get("")
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
-    """Find calls by number, including calls without recordings, ordered by call_ref.
+    """Find calls by number or by metadata, including calls without recordings, ordered by call_ref.
 
     With `without_recording`, list instead the calls that ended and whose recording never came, the last one first, on
     one page. Some of them were not answered or may not be recorded.
     """
-    if asked.without_recording is (asked.number is not None):
-        raise Invalid("Give either number or without_recording.", field="number")
+    account_id, calls = allowed.account.id, vault.recordings.calls
+    if [asked.without_recording, asked.number is not None, bool(asked.metadata)].count(True) != 1:
+        text = "Give one of these: number, metadata or without_recording."
+        raise Invalid(text, field="number")
+    if asked.without_recording:
+        return CallsOut.of(await calls.without_recording(account_id, limit=asked.limit))
+    after, limit = asked.cursor, asked.limit
     if asked.number is None:
-        missing = await vault.recordings.calls.without_recording(allowed.account.id, limit=asked.limit)
-        return CallsOut.of([view.facts for view in missing])
-    found = await vault.recordings.calls.find(
-        allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit
-    )
-    return CallsOut.of(found, asked.limit)
+        found = await calls.with_metadata(account_id, terms_in(asked.metadata), after=after, limit=limit)
+    else:
+        found = await calls.find(account_id, asked.number, after=after, limit=limit)
+    return CallsOut.of(found, limit)
 
 
 @router.get("/{call_ref}")

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vault.domain.admission.decision import Decision
-from vault.domain.calls.call import CALL_YEARS, is_plausible
+from vault.domain.calls.call import CALL_YEARS, CallFacts, is_plausible
+from vault.domain.calls.metadata import Metadata
 from vault.domain.consent import consent_event as nouns
 from vault.domain.reason import Reason
 from vault.domain.retention.judge import Ground
@@ -15,6 +16,7 @@ from vault.domain.stored.evidence import Evidence
 from vault.services.admission.call_start import CallAnswer
 from vault.services.consent.consent_records import ConsentRequest, EvidenceView
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
+from vault.web.schemas.calls.metadata import MetadataIn
 
 
 def _plausible(value: datetime) -> datetime:
@@ -58,6 +60,8 @@ class CallIn(Body):
     callee_place: Annotated[Place | None, Field(alias="to_place")] = None
     #: The language of the notice for the external party, such as `fr` or `en-US`.
     language: Tag | None = None
+    #: Texts of your own, such as the number of an order. A later report adds keys and replaces values.
+    metadata: MetadataIn
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -83,6 +87,12 @@ class CallFactsOut(BaseModel):
     #: The callee's place, as reported by the platform.
     callee_place: Annotated[str | None, Field(serialization_alias="to_place")] = None
     language: str | None = None
+    metadata: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, facts: CallFacts, metadata: Metadata) -> "CallFactsOut":
+        """Show facts and metadata of a call."""
+        return cls(**{name: getattr(facts, name) for name in CallFacts.__slots__}, metadata=dict(metadata))
 
 
 class ReasonOut(BaseModel):

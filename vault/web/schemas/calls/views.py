@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Recording
-from vault.services.recordings.calls import CallView
+from vault.services.recordings.calls import CallView, ListedCall
 from vault.web.schemas.base import Body, MomentOut
 from vault.web.schemas.calls.calls import CallFactsOut, DecisionOut
+from vault.web.schemas.calls.metadata import MetadataTerms
 
 
 class CallRecordingOut(BaseModel):
@@ -44,10 +44,9 @@ class CallViewOut(BaseModel):
     @classmethod
     def of(cls, view: CallView, *, start: int, limit: int) -> "CallViewOut":
         """Show a call with ``limit`` of its recordings, after the first ``start``."""
-        facts = {name: getattr(view.facts, name) for name in type(view.facts).__slots__}
         page, left = view.recordings[start : start + limit], view.recordings[start + limit :]
         return cls(
-            call=CallFactsOut(**facts),
+            call=CallFactsOut.of(view.facts, view.metadata),
             decision=DecisionOut.of(view.decision),
             recordings=[CallRecordingOut.of(recording) for recording in page],
             next_cursor=str(start + limit) if left else None,
@@ -55,29 +54,30 @@ class CallViewOut(BaseModel):
 
 
 class CallsQuery(Body):
-    """The search for calls: by number, or those without a recording."""
+    """The search for calls: by number, by metadata, or those without a recording."""
 
     #: Caller or callee, in any notation.
     number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     #: Calls of the last 14 days that ended at least an hour ago and have no recording; not together with `number`.
     without_recording: bool = False
+    #: A key and its exact value, as `order:4711`; given several times, a call must have each.
+    metadata: MetadataTerms
     #: The ``next_cursor`` of the previous page.
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class CallsOut(BaseModel):
-    """A page of calls: those of a number ordered by `call_ref`."""
+    """A page of calls: those of a number, or with metadata, ordered by `call_ref`."""
 
     items: list[CallFactsOut]
     next_cursor: str | None = None
 
     @classmethod
-    def of(cls, found: Sequence[CallFacts], limit: int | None = None) -> "CallsOut":
+    def of(cls, found: Sequence[ListedCall | CallView], limit: int | None = None) -> "CallsOut":
         """Show a page of ``limit`` calls; without it, the only page."""
-        names = CallFacts.__slots__
-        items = [CallFactsOut(**{name: getattr(facts, name) for name in names}) for facts in found]
-        return cls(items=items, next_cursor=found[-1].call_ref if len(found) == limit else None)
+        items = [CallFactsOut.of(one.facts, one.metadata) for one in found]
+        return cls(items=items, next_cursor=items[-1].call_ref if len(items) == limit else None)
 
 
 class ErasedCallOut(BaseModel):

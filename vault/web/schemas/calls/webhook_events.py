@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from vault.domain.calls.call import MAX_VOICES, Direction, Voice
+from vault.domain.calls.metadata import KEY, MAX_KEYS
 from vault.web.schemas.base import NewRef
 
 _REFS: Final = "#/components/schemas/"
@@ -38,6 +39,11 @@ class CallEventData(_Open):
     ended_at: AwareDatetime | None = None
     #: Who spoke for the account.
     agent: str | None = None
+    #: Texts of your own, such as the number of an order. Control characters become spaces, and a value is cut after 500
+    #: characters.
+    metadata: Annotated[dict[Annotated[str, Field(pattern=KEY)], str], Field(max_length=MAX_KEYS)] | None = (
+        None
+    )
 
 
 class RecordingEventData(CallEventData):
@@ -114,5 +120,5 @@ class ReceiptOut(BaseModel):
 
     status: Literal["accepted", "duplicate", "refused", "erased", "noted", "ignored"]
     recording: str | None = None
-    #: Why the event was ignored.
+    #: Why the event was ignored, or what of it was not stored.
     detail: str | None = None

@@ -10,6 +10,7 @@ from vault.domain.recordings.transitions import CLAIM
 from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, MomentIn, MomentOut
 from vault.web.schemas.calls.calls import CallFactsOut, ReasonOut
+from vault.web.schemas.calls.metadata import MetadataTerms
 
 
 class FetchOut(BaseModel):
@@ -76,6 +77,8 @@ class RecordingOut(BaseModel):
     restricted_by: list[str] = []
     #: Null for a key without `recordings:read`.
     call: CallFactsOut | None = None
+    #: The recording's own; null for a key without `recordings:read`.
+    metadata: dict[str, str] | None = None
     kind: Literal["call", "voicemail"]
     #: The party on each channel; empty if the platform did not report it.
     voices: list[Literal["caller", "callee", "all", "unknown"]]
@@ -99,8 +102,8 @@ class RecordingOut(BaseModel):
 
     @classmethod
     def of(cls, view: RecordingView, *, with_call: bool) -> "RecordingOut":
-        """Show a recording; with ``with_call``, also the facts of its call."""
-        recording, facts = view.recording, view.facts
+        """Show a recording; with ``with_call``, also the facts of its call, and metadata."""
+        recording = view.recording
         same = (
             "id",
             "received_at",
@@ -124,9 +127,8 @@ class RecordingOut(BaseModel):
             fetch=FetchOut.of(recording),
             flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted, legal_hold=view.held),
             restricted_by=list(view.restricted_by),
-            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
-            if with_call
-            else None,
+            call=CallFactsOut.of(view.facts, view.call_metadata) if with_call else None,
+            metadata=dict(view.metadata) if with_call else None,
             bytes=recording.audio.size if recording.audio else None,
             rendition=recording.rendition is not None,
         )
@@ -162,6 +164,9 @@ class RecordingsQuery(Body):
     recording_ref: Annotated[str, Field(max_length=200)] | None = None
     #: Only recordings that have changed since: the `changed_until` of an answer, or 0.
     changed_since: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    #: A key and its exact value, as `order:4711`, in the metadata of the recording or of its call; given several times,
+    #: each must match.
+    metadata: MetadataTerms
     #: The class of the retention policy that keeps it.
     retention_class: Annotated[str, Field(max_length=64)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
