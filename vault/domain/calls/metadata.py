@@ -33,9 +33,9 @@ class MetadataRow:
     changed_at: datetime
 
 
-def is_key(text: str) -> bool:
-    """Return whether a text may be a key."""
-    return _KEY.fullmatch(text) is not None
+def is_key(text: object) -> bool:
+    """Return whether a value may be a key."""
+    return isinstance(text, str) and _KEY.fullmatch(text) is not None
 
 
 def merged(before: Metadata, patch: MetadataPatch) -> dict[str, str]:

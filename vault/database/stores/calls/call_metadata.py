@@ -21,7 +21,9 @@ class CallMetadataRows(Rows):
 
     def get(self, account_id: str, call_ref: str, recording_id: str = "") -> MetadataRow | None:
         """Return the metadata of a call, or of one of its recordings."""
-        return next(iter(self.of_calls(account_id, [call_ref], [recording_id])), None)
+        query = select(call_metadata).where(*_of(call_metadata, (account_id, call_ref, recording_id)))
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else MetadataRow(**row)
 
     def of_calls(
         self, account_id: str, call_refs: Iterable[str], recording_ids: Iterable[str] = ()

@@ -1,16 +1,26 @@
 """JSON schemas of metadata, and of the search for it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from vault.domain.calls.metadata import KEY, MAX_KEYS, MAX_VALUE
+from vault.domain.calls.metadata import KEY, MAX_KEYS, MAX_VALUE, is_key
 from vault.web.schemas.base import Body, readable_line
 
 _Key = Annotated[str, Field(pattern=KEY)]
+
+
+def _with_keys(value: Any) -> Any:
+    """Check the keys first, so that no error repeats one that is none."""
+    if isinstance(value, dict) and not all(map(is_key, value)):
+        raise ValueError("must have keys of 1 to 40 letters, digits, dots, hyphens or underscores")
+    return value
+
+
+_Keys = BeforeValidator(_with_keys)
 _Value = Annotated[str, Field(min_length=1, max_length=MAX_VALUE), AfterValidator(readable_line)]
 #: Texts by key.
-MetadataIn = Annotated[dict[_Key, _Value], Field(max_length=MAX_KEYS, default_factory=dict)]
+MetadataIn = Annotated[dict[_Key, _Value], _Keys, Field(max_length=MAX_KEYS, default_factory=dict)]
 #: A key and its exact value, as `order:4711`.
 MetadataTerm = Annotated[str, Field(pattern=f"{KEY[:-1]}:", max_length=41 + MAX_VALUE)]
 #: Several of them, all of which must match.
@@ -21,7 +31,7 @@ class MetadataPatchIn(Body):
     """A change of metadata, as in a JSON merge patch (RFC 7396)."""
 
     #: The keys to set, and those to remove, whose value is null. Keys that are not sent stay as they are.
-    metadata: Annotated[dict[_Key, _Value | None], Field(max_length=2 * MAX_KEYS)]
+    metadata: Annotated[dict[_Key, _Value | None], _Keys, Field(max_length=2 * MAX_KEYS)]
 
 
 class MetadataOut(BaseModel):
