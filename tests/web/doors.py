@@ -49,6 +49,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("DELETE", "/connections/{name}"): ("settings:write", None),
     ("GET", "/connections/{name}/deliveries"): ("settings:write", None),
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
+    ("PATCH", "/calls/{call_ref}"): ("links:write", {"metadata": {"order": "4711"}}),
+    ("PATCH", "/recordings/{recording}"): ("links:write", {"metadata": {"order": "4711"}}),
     ("GET", "/calls"): ("recordings:read", None),
     ("GET", "/calls/{call_ref}"): ("recordings:read", None),
     ("DELETE", "/calls/{call_ref}"): ("privacy:write", None),

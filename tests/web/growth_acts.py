@@ -35,8 +35,9 @@ _VERIFIED: Final = {"method": "callback", "at": moment(datetime.now(UTC) - timed
 
 def _calls(grown: Grown, number: int) -> None:
     call = CALL | {"agent": f"agent {number}"}
-    grown.act("put_call", body=call)
+    grown.act("put_call", body=call | {"metadata": {"order": str(number)}})
     grown.act("post_consent", body=CONSENT)
+    grown.act("patch_call", body={"metadata": {f"key{number % 19}": str(number)}})
     # Each number in another national spelling, of a place that no other has.
     region = number % _SPELLED
     spelled = {"from": f"0{2_000_000 + region * 7919:09d}", "from_place": _PLACES[2 * region],
@@ -68,6 +69,7 @@ def _recordings(grown: Grown, number: int) -> None:
     grown.act("put_restriction", body={}, recording=grown.ids["restricted"])
     grown.act("delete_restriction", recording=grown.ids["restricted"])
     grown.act("post_retry", status=409)
+    grown.act("patch_recording", body={"metadata": {f"key{number % 20}": str(number)}})
     if number < _NOTES or grown.is_measured:
         note = grown.act("post_recording_note", body={"at": 0.1, "text": "n"})["id"]
         grown.act("patch_recording_note", body={"text": "m"}, note=note)

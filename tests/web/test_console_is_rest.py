@@ -38,6 +38,8 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PUT /connections/{name}": "/connections",
     "DELETE /connections/{name}": "/connections/{connection}/deletion",
     "PUT /calls/{call_ref}": "for a telephony platform",
+    "PATCH /calls/{call_ref}": "/recordings/{recording}/metadata",
+    "PATCH /recordings/{recording}": "/recordings/{recording}/metadata",
     "DELETE /calls/{call_ref}": "the erasure of what is left of a call without a recording",
     "POST /calls/{call_ref}/consent": "for a telephony platform",
     "PUT /consent-policy": "/consent",

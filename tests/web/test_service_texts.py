@@ -50,7 +50,7 @@ RESULTS: Final[Mapping[str, tuple[str | None, ...]]] = {
 #: Types of events with a recording.
 _OF_A_RECORDING: Final = (
     "recording.", "source.", "link.", "playback.", "download.", "waveform.", "evidence.", "details.", "note.",
-    "retention.due", "key.exported",
+    "metadata.", "retention.due", "key.exported",
 )  # fmt: skip
 
 

@@ -120,7 +120,10 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     """Bring two recordings into quarantine; refuse one, let the other out and share it. Return both."""
     at, made = "/recordings/{recording}", []
     for number, ref in enumerate(("kept", "refused")):
-        said = {name: mark("PUT", "/calls/{call_ref}", name) for name in ("agent", "from", "to")}
+        said: dict[str, Any] = {
+            name: mark("PUT", "/calls/{call_ref}", name) for name in ("agent", "from", "to")
+        }
+        said |= {"metadata": metadata_with(mark, "PUT", "/calls/{call_ref}")}
         put(tenant, f"/calls/{ref}", said | {"direction": "inbound", "started_at": moment(datetime.now(UTC))})
         answer = tenant.put(tone(0.2, hertz=440 + number), call=ref, ref=ref)
         assert answer.status_code == 201, answer.text
@@ -135,13 +138,17 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     purpose = mark("POST", f"{at}/links", "purpose_text")
     tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"), purpose_text=purpose)
     note_on(tenant, mark, kept)
+    for path, of in (("/calls/kept", "/calls/{call_ref}"), (f"/recordings/{kept}", at)):
+        marked_metadata = {"metadata": metadata_with(mark, "PATCH", of)}
+        tenant.http.patch(tenant.url(path), json=marked_metadata).raise_for_status()
     said = {"listener": mark("POST", "/links/revocation", "listener")}
     assert tenant.http.post(tenant.url("/links/revocation"), json=said).status_code == 200
     said = {"listener": mark("POST", "/link-cuts", "listener")}
     cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
     assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
     event = "/webhooks/{provider}/{connection}"
-    words = {name: mark("POST", event, f"data.{name}") for name in ("agent", "from", "to")}
+    words: dict[str, Any] = {name: mark("POST", event, f"data.{name}") for name in ("agent", "from", "to")}
+    words["metadata"] = metadata_with(mark, "POST", event, "data.")
     words |= {"call": "later", "ref": "later", "started_at": moment(datetime.now(UTC))}
     url = f"https://nowhere.invalid/{mark('POST', event, 'data.recording_url')}"
     again = tenant.url(f"/recordings/{tenant.announce(url, **words).json()['recording']}/retry")
@@ -150,6 +157,12 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused
+
+
+def metadata_with(mark: Markers, method: str, path: str, within: str = "") -> dict[str, str]:
+    """Return metadata with the field's marker as a key and as a value."""
+    marker = mark(method, path, f"{within}metadata{{}}")
+    return {marker: marker}
 
 
 def note_on(tenant: Tenant, mark: Markers, recording: str) -> None:

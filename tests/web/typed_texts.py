@@ -36,9 +36,12 @@ SEALED = {
     ("PUT", "/calls/{call_ref}", "agent"),
     ("PUT", "/calls/{call_ref}", "from"),
     ("PUT", "/calls/{call_ref}", "to"),
+    ("PUT", "/calls/{call_ref}", "metadata{}"),
+    ("PATCH", "/calls/{call_ref}", "metadata{}"),
+    ("PATCH", "/recordings/{recording}", "metadata{}"),
     *(
         ("POST", "/webhooks/{provider}/{connection}", f"data.{one}")
-        for one in ("agent", "from", "to", "recording_url")
+        for one in ("agent", "from", "to", "recording_url", "metadata{}")
     ),
     ("PUT", "/recordings/{recording}/restriction", "reason"),
     ("POST", "/recordings/{recording}/refusal", "reason"),

@@ -58,6 +58,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
         {"listener": "k", "purpose": "quality", "expires_in": "900", "sessions": "1"},
     ),
     ("POST", "/recordings/{recording}/links/{link}/revocation"): ("links:write", {}),
+    ("POST", "/recordings/{recording}/metadata"): ("links:write", {"metadata": "order: 4711"}),
     ("POST", "/recordings/{recording}/restriction"): ("privacy:write", {"restricted": "on"}),
     ("POST", "/recordings/{recording}/retry"): ("ingest", {"recording_url": "https://media.example/1.wav"}),
     ("POST", "/recordings/{recording}/erasure"): ("privacy:write", {"name": "c"}),

@@ -169,6 +169,7 @@ def index_html(
         "<p>Recordings contain your own voice. They are reduced, not anonymous: other voices may be heard faintly. "
         "<code>evidence.json</code> says what "
         "was announced to you and what you answered, <code>notes.json</code> what listeners wrote down of the call, "
+        "<code>metadata.json</code> under which keys of its own the company keeps it, "
         "<code>consultations.json</code> when a recording was accessed, "
         "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
         "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "

@@ -25,6 +25,7 @@ from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.sealed_requests import personal_of, ruling_of
 from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.paced import paced
+from vault.services.shared.sealed_metadata import SealedMetadata
 
 
 class Kept(Protocol):
@@ -49,6 +50,7 @@ class PackageAbout:
 
     database: Database
     speaker: FindSpeaker
+    sealed_metadata: SealedMetadata
     recipients: SealedEntries[Recipient]
     record: Callable[[Account], Awaitable[ProcessingRecord]]
     retention: Callable[[str, str], Awaitable[Kept]]
@@ -102,6 +104,7 @@ class PackageAbout:
     async def _call(self, request: Request, call_ref: str) -> dict[str, Any]:
         call = await self.speaker.call_opener.load_call(request.account_id, call_ref)
         own = await self.speaker.own_side(request.account_id, call.claims, personal_of(request))
+        row = await self.database.read(lambda tx: tx.call_metadata.get(request.account_id, call_ref))
         moments = {name: getattr(call.facts, name) for name in ("started_at", "answered_at", "ended_at")}
         return {
             "direction": call.facts.direction,
@@ -109,6 +112,7 @@ class PackageAbout:
             "you": own.side,
             "your_number": own.numbers.get(own.side) if own.side else None,
             "consent": [_told(event) for event in call.events if event.party == own.side],
+            "metadata": {} if row is None else await self.sealed_metadata.open(row),
         }
 
 

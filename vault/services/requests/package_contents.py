@@ -8,6 +8,7 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import Voice
+from vault.domain.calls.metadata import Metadata
 from vault.domain.playback.note import Note
 from vault.domain.requests.package import CONSULTATIONS, evidence_json
 from vault.domain.stored.evidence import Evidence
@@ -17,6 +18,7 @@ from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.speakers import Spoken
 from vault.services.shared.paced import paced
+from vault.services.shared.sealed_metadata import SealedMetadata
 from vault.services.shared.sealed_notes import open_note
 
 #: Events of a recording per read.
@@ -33,6 +35,7 @@ class PackageContents:
 
     database: Database
     receipts: Receipts
+    sealed_metadata: SealedMetadata
 
     async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
         """Return when and how a recording was consulted, without the names of listeners, which stay sealed."""
@@ -77,6 +80,21 @@ class PackageContents:
         yield "evidence.json", json.dumps(evidence, indent=2)
         if notes := await self._notes(spoken):
             yield "notes.json", json.dumps(notes, indent=2)
+        if metadata := await self._metadata(spoken):
+            yield "metadata.json", json.dumps(metadata, indent=2)
+
+    async def _metadata(self, spoken: Spoken) -> dict[str, Metadata]:
+        """Return what the account notes of a call and its recording, which is about its parties."""
+        recording = spoken.opened.recording
+        rows = await self.database.read(
+            lambda tx: tx.call_metadata.of_calls(recording.account_id, [recording.call_ref], [recording.id])
+        )
+        opened = await self.sealed_metadata.open_all(rows)
+        parts = {
+            "call": opened.get((recording.call_ref, "")),
+            "recording": opened.get((recording.call_ref, recording.id)),
+        }
+        return {name: metadata for name, metadata in parts.items() if metadata}
 
     async def _notes(self, spoken: Spoken) -> list[dict[str, object]]:
         """Return what listeners wrote down of a call, which is about its parties, without who wrote it."""

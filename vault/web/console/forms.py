@@ -90,14 +90,17 @@ async def read_form(request: Request) -> Form:
         raise WordedInvalid(gettext("The form cannot be read."), field="form") from error
 
 
-def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Return the body that REST takes, from the fields of a form. Raises Invalid that names the first wrong field."""
+def checked(model: type[Model], values: Mapping[str, Any], *, within: str | None = None) -> Model:
+    """Return the body that REST takes, from the fields of a form. Raises Invalid that names the first wrong field.
+
+    ``within``: the one field of the form that the whole body is made of.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise Invalid(as_sentence(field_message(first)), field=field) from error
+        raise Invalid(as_sentence(field_message(first)), field=within or field) from error
 
 
 def require_name(form: Form, name: str) -> None:

@@ -59,6 +59,7 @@ DONE: Final = translatable(
         "erased": "The recording is erased: its keys are destroyed.",
         "held": "The hold is placed: nothing erases the recording until it is released.",
         "link_revoked": "The link is revoked, and its sessions end.",
+        "metadata_set": "The metadata is set.",
         "links_revoked": "All links of this listener are revoked, and their sessions end.",
         "switched_off": "Recording is off. What was still in progress is refused.",
         "retention_set": "The retention policy is set.",

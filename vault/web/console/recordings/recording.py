@@ -14,7 +14,7 @@ from vault.services.playback.notes import LeftNote
 from vault.web.console.forms import checked, require_name
 from vault.web.console.here import Here, acts, needs
 from vault.web.console.recordings.recordings import day_of
-from vault.web.console.recordings.views import RESTRICTION_CAUSES, recording_row
+from vault.web.console.recordings.views import RESTRICTION_CAUSES, as_lines, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
@@ -76,7 +76,11 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         following=next_cursor(links, _LINKS, lambda one: (one[0].created_at, one[0].id)),
         purposes=PURPOSES,
         grounds=translated_pairs(_GROUNDS.items()),
-        values=here.form.values(),
+        values={
+            "call_metadata": as_lines(view.call_metadata),
+            "metadata": as_lines(view.metadata),
+            **here.form.values(),
+        },
         left_notes=await _left_notes(here, view.recording),
         clock=clock_length,
         **await _audited(here, recording),

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 from fastapi import Response
 
+from vault.domain.calls.metadata import MAX_VALUE
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
 from vault.web.console.forms import see_other
 from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import WordedInvalid
-from vault.web.console.recordings.views import STATE_CHOICES, recording_row
+from vault.web.console.recordings.views import STATE_CHOICES, key_and_value, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext
@@ -22,10 +23,12 @@ from vault.web.http.translations import gettext
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read", of_agents=True)]
 _PAGE_SIZE: Final = 50
-#: Filters that stand in the address. A number and an agent never do.
+#: Filters that stand in the address. A number, an agent and metadata never do.
 _OPEN_FILTERS: Final = ("state", "call", "class", "from", "to")
-_SECRET_FILTERS: Final = ("number", "agent")
+_SECRET_FILTERS: Final = ("number", "agent", "metadata")
 _MAX_FILTER: Final = 200
+#: A key, a colon, a space, and a value.
+_MAX_SECRET: Final = 42 + MAX_VALUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ async def post_search(here: Reading) -> Response:
     """Keep what is searched for, and lead to its address, which has neither a number nor a name."""
     form = (await here.with_form()).form
     query = {name: form.text(name)[:_MAX_FILTER] for name in _OPEN_FILTERS if form.text(name)}
-    secret = {name: form.text(name)[:_MAX_FILTER] for name in _SECRET_FILTERS if form.text(name)}
+    secret = {name: form.text(name)[:_MAX_SECRET] for name in _SECRET_FILTERS if form.text(name)}
     if secret:
         query["search"] = await here.remember(secret)
     return see_other(f"{here.allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
@@ -73,6 +76,7 @@ async def _list(here: Here, asked: _Asked) -> Response:
         number=values.get("number") or None,
         agent=values.get("agent") or None,
         agents=here.allowed.agents,
+        metadata=[key_and_value(values["metadata"], "metadata")] if values.get("metadata") else (),
         before=read_cursor(asked.cursor),
         limit=_PAGE_SIZE + 1,
     )

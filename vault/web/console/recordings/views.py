@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final, Literal
 
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.metadata import Metadata
 from vault.domain.recordings.recording import Cause, State
 from vault.services.recordings.recordings import RecordingView
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.words import RECORDING_STATES
 from vault.web.http.languages import clock_length
 from vault.web.http.translations import gettext, ngettext, translatable, translated
@@ -89,6 +91,19 @@ def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
         is_quarantined=recording.state is State.QUARANTINED,
         can_be_retried=recording.connection_id is not None and recording.state in _NOT_ARRIVED,
     )
+
+
+def key_and_value(text: str, field: str) -> tuple[str, str]:
+    """Return a key and its value, which a colon separates. Raises Invalid that names the field."""
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise WordedInvalid(gettext("Write a key, a colon and its value, such as order: 4711."), field=field)
+    return key.strip(), value.strip()
+
+
+def as_lines(metadata: Metadata) -> str:
+    """Return metadata as its form has it."""
+    return "\n".join(f"{key}: {value}" for key, value in sorted(metadata.items()))
 
 
 def days_left(until: datetime, now: datetime) -> str:
