@@ -12,32 +12,12 @@ from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from tests.web.event_acts import type_endpoint
-from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED
+from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED, Markers
 
 
 def test_every_text_of_the_contract_is_known_here():
     """A new field of text is sealed and gets a marker below, or is named with the reason why it need not be."""
     assert set(free_texts(committed_contract())) == SEALED | set(CLEAR)
-
-
-class Markers:
-    """Distinct words for each sealed field."""
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self.used: dict[tuple[str, str, str], str] = {}
-
-    def __call__(self, method: str, path: str, field: str) -> str:
-        """Return the field's marker."""
-        key = (method, path, field)
-        assert key in SEALED
-        number = len(self.used)
-        marker = (
-            f"+141555501{number % 100:02}"
-            if field.removeprefix("data.") in {"from", "to", "covers.numbers[]"}
-            else f"zq{number:03}qzMarker"
-        )
-        return self.used.setdefault(key, marker)
 
 
 def put(tenant: Tenant, path: str, said: dict[str, Any]) -> dict[str, Any]:

@@ -172,3 +172,23 @@ CLEAR = {
         for one in (*_NOTICE, "language", "places[]")
     },
 }
+
+
+class Markers:
+    """Distinct words for each sealed field."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.used: dict[tuple[str, str, str], str] = {}
+
+    def __call__(self, method: str, path: str, field: str) -> str:
+        """Return the field's marker."""
+        key = (method, path, field)
+        assert key in SEALED
+        number = len(self.used)
+        marker = (
+            f"+141555501{number % 100:02}"
+            if field.removeprefix("data.") in {"from", "to", "covers.numbers[]"}
+            else f"zq{number:03}qzMarker"
+        )
+        return self.used.setdefault(key, marker)

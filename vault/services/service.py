@@ -27,7 +27,6 @@ from vault.services.consent.show_rules import Rules
 from vault.services.events.deliveries import EventDeliveries
 from vault.services.events.endpoints import EventEndpoints
 from vault.services.events.poll_events import PollEvents
-from vault.services.ingest.call_metadata import CallMetadata
 from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.retry_recording import RetryRecording
@@ -140,8 +139,6 @@ class RecordingServices:
     recordings: Recordings
     #: Answer at call start; read, find and erase calls.
     calls: Calls
-    #: Change the metadata of calls and recordings.
-    metadata: CallMetadata
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
 

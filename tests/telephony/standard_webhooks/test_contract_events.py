@@ -26,6 +26,7 @@ RIGHT: dict[str, Any] = {
     "started_at": "2026-01-31T09:28:00Z",
     "ended_at": "2026-01-31T09:30:00Z",
     "agent": "alice",
+    "metadata": {"order": " 4711\n", "blank": " "},
     "recording_ref": "recording-1",
     "recording_url": "https://media.example/1.wav",
     "voices": ["caller", "callee"],
@@ -38,6 +39,16 @@ WRONG: dict[str, list[object]] = {
     "started_at": [7, []],
     "ended_at": [7, []],
     "agent": [7],
+    "metadata": [
+        [],
+        "order",
+        {"order": 7},
+        {"order": None},
+        {"a b": "x"},
+        {"": "x"},
+        {"k" * 41: "x"},
+        {f"k{number}": "x" for number in range(21)},
+    ],
     "recording_ref": ["", 7, "x" * 201],
     "recording_url": [7, "https://media.example/" + "x" * MAX_URL],
     "voices": ["caller", ["nobody"], ["caller"] * 9],
@@ -97,6 +108,7 @@ def test_each_type_has_a_schema_with_the_fields_that_the_adapter_reads(kind: str
     assert read == understood(event_of(kind, whole | {"unknown": {"field": 1}}))
     said = {"call_ref", "direction", "caller", "callee", "started_at", "ended_at", "agent"}
     assert [name for name in said if getattr(read.facts, name) is None] == []
+    assert read.metadata == {"order": "4711"}
     assert (read.announcement is not None) is (kind == "recording.completed")
 
 

@@ -34,7 +34,7 @@ from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.announce import Announce
-from vault.services.ingest.call_metadata import CallMetadata
+from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.ingest.delivery_log import error_code
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
@@ -121,7 +121,7 @@ class Webhooks:
     call_terms: CallTerms
     announce: Announce
     store_facts: StoreCallFacts
-    metadata: CallMetadata
+    metadata: ChangeMetadata
     limiter: AccountLimiter
     #: Limits how many webhooks are processed concurrently, so that call starts and listeners find free threads.
     gate: FairGate

@@ -20,6 +20,7 @@ from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.admission.number_terms import CallTerms
+from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.erase_call import await_erasure, erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
@@ -67,6 +68,8 @@ class Calls:
     call_opener: CallOpener
     call_terms: CallTerms
     sealed_metadata: SealedMetadata
+    #: Changes that of a call.
+    metadata: ChangeMetadata
     chain: EvidenceChain
     clock: Clock
 

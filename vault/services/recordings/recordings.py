@@ -22,6 +22,7 @@ from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.number_terms import CallTerms
+from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.recordings.recording_changes import Changes, changes_since
@@ -58,6 +59,8 @@ class Recordings:
     ring: KeyRing
     call_terms: CallTerms
     sealed_metadata: SealedMetadata
+    #: Changes that of a recording.
+    metadata: ChangeMetadata
     restriction: RestrictRecording
     clock: Clock
 

@@ -52,7 +52,7 @@ class SealedMetadata:
     async def with_terms(self, rows: Iterable[MetadataRow]) -> tuple[list[FoundMetadata], list[str]]:
         """Return the rows that can be opened, with their terms; and why others cannot. Raises Unavailable."""
         found, wrong = list[FoundMetadata](), list[str]()
-        for row in rows:
+        async for row in paced([*rows]):
             try:
                 metadata = await self.open(row)
             except (Tampered, NotFound) as error:

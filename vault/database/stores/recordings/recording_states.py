@@ -16,16 +16,13 @@ from vault.database.schema.core import IS_NOT_AVAILABLE, access_events, accounts
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.sql.dialect import sql_now
-from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
-from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
-from vault.database.stores.calls.deliveries import forget_recording_in_deliveries
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.outbox.messages import forget_messages_about
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recording_notes import forget_notes
 from vault.database.stores.recordings.recordings import (
     RECORDING_COLUMNS,
     NewRecording,
+    forget_gone,
     new_row,
     reasons_json,
     recording_from,
@@ -55,7 +52,6 @@ _NEXT_WORK: Mapping[State, Work] = {
 }
 #: States in which the provider's copy may be due for deletion.
 _COPY_GOES = frozenset({State.AVAILABLE, State.REFUSED, State.ERASING})
-_FORGET_GONE = (forget_answers_on_recording, forget_messages_about, forget_recording_in_deliveries)
 _OBJECTS: Final[tuple[Purpose, ...]] = ("audio", "rendition")
 #: Columns that stay when a failed recording starts over.
 _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
@@ -111,9 +107,7 @@ class RecordingStates(Rows):
             self._forget(recording)
         changed_row = recording_from(row)
         if changed_row.state in GONE:
-            for forget in _FORGET_GONE:
-                forget(self._db, recording.id)
-            forget_metadata_of_recording(self._db, recording)
+            forget_gone(self._db, recording)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row
@@ -268,14 +262,8 @@ def _columns_of_source(new: NewRecording | None) -> dict[str, Any]:
         return {}
     row = new_row(new, state=State.RECEIVED, reasons=(), epoch=0)
     names = (
-        "connection_id",
-        "recording_ref",
-        "kind",
-        "source_ref",
-        "source_policy",
-        "source_not_before",
-        "origin",
-    )
+        "connection_id", "recording_ref", "kind", "source_ref", "source_policy", "source_not_before", "origin",
+    )  # fmt: skip
     return {name: row[name] for name in names}
 
 

@@ -13,6 +13,10 @@ from vault.database.schema.calls import call_terms
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
+from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
+from vault.database.stores.calls.deliveries import forget_recording_in_deliveries
+from vault.database.stores.outbox.messages import forget_messages_about
 from vault.database.stores.recordings.recording_filter import conditions_of
 from vault.database.stores.recordings.recording_keys import IS_OF_CALL, keys_of, keys_of_call
 from vault.database.stores.rows import Rows
@@ -193,6 +197,13 @@ def terms_of(db: DbConnection, recording: Recording) -> frozenset[bytes]:
         select(c.term).where(c.account_id == recording.account_id, c.call_ref == recording.call_ref),
     )
     return frozenset(db.execute(query).scalars())
+
+
+def forget_gone(db: DbConnection, recording: Recording) -> None:
+    """Delete what shows or names a recording whose erasure begins, beside its keys; again when it ends."""
+    for forget in (forget_answers_on_recording, forget_messages_about, forget_recording_in_deliveries):
+        forget(db, recording.id)
+    forget_metadata_of_recording(db, recording)
 
 
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:

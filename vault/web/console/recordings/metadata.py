@@ -20,14 +20,15 @@ Noting = Annotated[Here, needs("links:write", of_agents=True)]
 @acts(router, "/recordings/{recording}/metadata", again=get_recording)
 async def post_metadata(here: Noting, recording: Annotated[str, Path(max_length=64)]) -> str:
     """Set the metadata of a recording and of its call to what the form has, one key with its value in each line."""
-    view = await here.vault.recordings.recordings.read(here.account_id, recording)
-    metadata, call_ref = here.vault.recordings.metadata, view.recording.call_ref
+    calls, recordings = here.vault.recordings.calls, here.vault.recordings.recordings
+    view = await recordings.read(here.account_id, recording)
+    call_ref = view.recording.call_ref
     of_call = _patch(here, "call_metadata", view.call_metadata)
     own = _patch(here, "metadata", view.metadata)
     if of_call:
-        await metadata.change_call(here.account_id, call_ref, of_call, actor=here.actor)
+        await calls.metadata.change_call(here.account_id, call_ref, of_call, actor=here.actor)
     if own:
-        await metadata.change_recording(here.account_id, recording, own, actor=here.actor)
+        await recordings.metadata.change_recording(here.account_id, recording, own, actor=here.actor)
     return f"/recordings/{recording}?done=metadata_set"
 
 

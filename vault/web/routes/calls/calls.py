@@ -42,7 +42,9 @@ async def put_call(
         call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
     )
     answer = await vault.recordings.calls.start(allowed.account.id, facts)
-    await vault.recordings.metadata.report(allowed.account.id, call_ref, body.metadata, actor=allowed.actor)
+    await vault.recordings.calls.metadata.report(
+        allowed.account.id, call_ref, body.metadata, actor=allowed.actor
+    )
     return CallOut.of(answer, request.app.state.hosting.public_url)
 
 

@@ -23,7 +23,7 @@ async def patch_call(
 
     409: a hold covers the call, so a value that is there must stay. 422: it would have more than 20 keys.
     """
-    changed = await vault.recordings.metadata.change_call(
+    changed = await vault.recordings.calls.metadata.change_call(
         allowed.account.id, call_ref, body.metadata, actor=allowed.actor
     )
     return _shown(allowed, changed)
@@ -38,7 +38,7 @@ async def patch_recording(
     Keys whose value is null are removed. 409: the recording is restricted, or a hold covers it, so a value that is
     there must stay. 422: it would have more than 20 keys.
     """
-    changed = await vault.recordings.metadata.change_recording(
+    changed = await vault.recordings.recordings.metadata.change_recording(
         allowed.account.id, recording, body.metadata, actor=allowed.actor
     )
     return _shown(allowed, changed)

@@ -1,13 +1,14 @@
 """JSON schemas of metadata, and of the search for it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue
 
 from vault.domain.calls.metadata import KEY, MAX_KEYS, MAX_VALUE, is_key
 from vault.web.schemas.base import Body, readable_line
 
-_Key = Annotated[str, Field(pattern=KEY)]
+#: What ``_with_keys`` checks, for the contract.
+_NAMES: Final[dict[str, JsonValue]] = {"propertyNames": {"pattern": KEY}}
 
 
 def _with_keys(value: Any) -> Any:
@@ -20,7 +21,11 @@ def _with_keys(value: Any) -> Any:
 _Keys = BeforeValidator(_with_keys)
 _Value = Annotated[str, Field(min_length=1, max_length=MAX_VALUE), AfterValidator(readable_line)]
 #: Texts by key.
-MetadataIn = Annotated[dict[_Key, _Value], _Keys, Field(max_length=MAX_KEYS, default_factory=dict)]
+MetadataIn = Annotated[
+    dict[str, _Value],
+    _Keys,
+    Field(max_length=MAX_KEYS, default_factory=dict, json_schema_extra=_NAMES),
+]
 #: A key and its exact value, as `order:4711`.
 MetadataTerm = Annotated[str, Field(pattern=f"{KEY[:-1]}:", max_length=41 + MAX_VALUE)]
 #: Several of them, all of which must match.
@@ -31,7 +36,9 @@ class MetadataPatchIn(Body):
     """A change of metadata, as in a JSON merge patch (RFC 7396)."""
 
     #: The keys to set, and those to remove, whose value is null. Keys that are not sent stay as they are.
-    metadata: Annotated[dict[_Key, _Value | None], _Keys, Field(max_length=2 * MAX_KEYS)]
+    metadata: Annotated[
+        dict[str, _Value | None], _Keys, Field(max_length=2 * MAX_KEYS, json_schema_extra=_NAMES)
+    ]
 
 
 class MetadataOut(BaseModel):

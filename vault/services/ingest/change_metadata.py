@@ -41,7 +41,7 @@ class _Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallMetadata:
+class ChangeMetadata:
     """Change metadata. A hold keeps the values that are there; keys can still be added."""
 
     database: Database
