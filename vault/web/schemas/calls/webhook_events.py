@@ -9,11 +9,16 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from vault.domain.calls.call import Direction
+from vault.domain.calls.call import MAX_VOICES, Direction, Voice
 from vault.domain.calls.metadata import KEY, MAX_KEYS
 from vault.web.schemas.base import NewRef
 
 _REFS: Final = "#/components/schemas/"
+
+
+_Metadata = Annotated[
+    dict[str, str], Field(max_length=MAX_KEYS, json_schema_extra={"propertyNames": {"pattern": KEY}})
+]
 
 
 class _Open(BaseModel):
@@ -41,13 +46,18 @@ class CallEventData(_Open):
     agent: str | None = None
     #: Texts of your own, such as the number of an order. Control characters become spaces, and a value is cut after 500
     #: characters.
-    metadata: (
-        Annotated[
-            dict[str, str],
-            Field(max_length=MAX_KEYS, json_schema_extra={"propertyNames": {"pattern": KEY}}),
-        ]
-        | None
-    ) = None
+    metadata: _Metadata | None = None
+
+
+class RecordingEventData(CallEventData):
+    """What an event says of a call and of its recording."""
+
+    #: The platform's name of the recording, unique within the call; of the same characters as `call_ref`.
+    recording_ref: NewRef
+    #: Where the audio is: an https URL on port 443 of a public address, which stays valid for a day.
+    recording_url: Annotated[str, Field(max_length=4096)]
+    #: The speaker on each channel, in channel order; with `direction`, players name the agent and the customer.
+    voices: Annotated[list[Voice], Field(max_length=MAX_VOICES)] | None = None
 
 
 class _Event(_Open):
