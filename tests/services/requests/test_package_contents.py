@@ -164,6 +164,19 @@ async def test_a_package_has_what_listeners_wrote_down_of_a_call(house: House):
     assert "key_2" not in text
 
 
+async def test_a_package_has_the_metadata_of_a_call(house: House):
+    """That of the call and that of the recording, each under its name."""
+    recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    recordings, calls = house.vault.recordings.recordings, house.vault.recordings.calls
+    await calls.metadata.change_call(house.account.id, "call-1", {"order": "4711"}, actor="key_1")
+    await recordings.metadata.change_recording(house.account.id, recording_id, {"ticket": "Q"}, actor="key_1")
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    text = (await package(house, view.request.id)).read(f"recordings/{recording_id}/metadata.json")
+    assert json.loads(text) == {"call": {"order": "4711"}, "recording": {"ticket": "Q"}}
+
+
 async def made(house: House) -> str:
     """Let a package be made; return the request's id."""
     await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
