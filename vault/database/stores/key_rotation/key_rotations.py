@@ -58,13 +58,14 @@ class RotationRows(Rows):
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
         """Add a key for details of access events; an existing one with this number stays.
 
-        The account's object is not due: what it has under the key comes with a change of its own.
+        The account's object is due: manifests have metadata under the key, and a restore needs both.
 
         The caller holds the account's shared lock. Raises KeyRetired unless the current version wraps it.
         """
         refuse_retired(self._db, account_id, wrapped.key_version)
         values = {"account_id": account_id, "number": number, "wrapped_key": wrapped.wrapped}
-        insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version})
+        if insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version}):
+            account_changed(self._db, account_id)
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
         """Return a wrapped detail key. Raises NotFound."""
