@@ -1,9 +1,12 @@
 """What a process of the vault imports when it starts, and what some settings ask for besides.
 
-The fork server of ``forked.py`` imports it once: two of the three seconds of a start are imports.
+The fork server of ``forked.py`` imports it once: two of the three seconds of a start are imports. What it holds then is
+out of the garbage collector's sight: a collection in a process that was forked would copy every page of it, and each
+process collects when it ends.
 """
 
 import ctypes
+import gc
 import importlib
 import multiprocessing.spawn
 import signal
@@ -19,6 +22,8 @@ for _name in (
     # Of those that are killed again and again: most of their start.
     "httpx",
     "tests.loop_watchdog",
+    "uvicorn.loops.uvloop",
+    "vault.cli.main",
     "vault.cli.operator",
     "vault.database.engines.postgresql",
     "vault.keyservice.aws_kms",
@@ -34,3 +39,6 @@ multiprocessing.spawn._fixup_main_from_path = lambda _path: None  # type: ignore
 
 if len(list(Path("/proc/self/task").iterdir())) > 1:
     raise RuntimeError("A process that has threads must not fork.")
+
+gc.collect()
+gc.freeze()
