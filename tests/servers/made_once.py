@@ -12,13 +12,20 @@ from tests.support.on_import import on_import
 def make_once() -> None:
     """Give httpx one TLS context, for clients that speak none; boto3 one description of AWS; new files one schema.
 
-    Each takes from forty to four hundred milliseconds. Migrations have tests of their own, and servers in
-    processes of their own migrate as ever. And give all databases of a kind one cache of compiled statements: a test
-    opens a database of its own, and compiling what it asks took a quarter of its CPU.
+    Each takes from forty to four hundred milliseconds. And give all databases of a kind one cache of compiled
+    statements: a test opens a database of its own, and compiling what it asks took a quarter of its CPU.
     """
     on_import("httpx._transports.default", lambda module: _cache(module, "create_ssl_context"))
     on_import("botocore.session", lambda module: _cache(module, "create_loader"))
     on_import("sqlalchemy.engine.base", _share_statements)
+    make_schema_once()
+
+
+def make_schema_once() -> None:
+    """Give new files of SQLite in this process the schema that migrations made of another.
+
+    Migrations have tests of their own, and a process that is no fork of the tests migrates as ever.
+    """
     on_import("vault.database.engines.sqlite", lambda module: setattr(module, "migrate_sqlite", _migrated))
 
 
@@ -56,11 +63,12 @@ def _migrated(path: Path, *, restoring: bool = False) -> None:
     if path.stat().st_size or restoring:
         _migrate(path, restoring=restoring)
     else:
-        path.write_bytes(_schema())
+        path.write_bytes(schema())
 
 
 @cache
-def _schema() -> bytes:
+def schema() -> bytes:
+    """Return an empty database of SQLite with the schema."""
     with tempfile.TemporaryDirectory(prefix="schema") as folder:
         path = Path(folder) / "vault.db"
         _migrate(path)

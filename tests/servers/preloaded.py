@@ -1,6 +1,6 @@
-"""What a process of the vault imports when it starts, and what some settings ask for besides.
+"""What a process of the vault imports and reads when it starts, and what some settings ask for besides.
 
-The fork server of ``forked.py`` imports it once: two of the three seconds of a start are imports. What it holds then is
+The fork server of ``forked.py`` does it once: two of the three seconds of a start are imports. What it holds then is
 out of the garbage collector's sight: a collection in a process that was forked would copy every page of it, and each
 process collects when it ends.
 """
@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 from tests.servers.forked_child import PR_SET_PDEATHSIG
+from tests.servers.made_once import make_schema_once, schema
 
 # The fork server dies with the tests, and what it forked with it: each of those keeps a pipe open on which the
 # server would otherwise wait for the end of the tests.
@@ -33,6 +34,12 @@ for _name in (
     "vault.server.worker_process",
 ):
     importlib.import_module(_name)
+
+make_schema_once()
+schema()
+_adapters = importlib.import_module("vault.composition.adapters")
+for _read in (_adapters.rule_book, _adapters.notice_texts, _adapters.page_texts):
+    _read()
 
 # multiprocessing would run the main module of the tests in each process, and thereby import pytest.
 multiprocessing.spawn._fixup_main_from_path = lambda _path: None  # type: ignore[attr-defined]
