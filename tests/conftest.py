@@ -1,5 +1,9 @@
 """Fixtures that every test may use, and the tiers of the suite."""
 
+import gc
+from collections.abc import Generator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers.made_once import make_once
@@ -23,3 +27,17 @@ settings.register_profile(
     "callvault", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("callvault")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without the garbage collector, and leave what was imported out of its sight from then on.
+
+    A million objects live as long as the session; each full collection, of which some tests ask for one, walked them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
