@@ -109,6 +109,7 @@ PROOFS: dict[str, str] = {
     "services/accounts/test_sent_again.py": "uploads in every state, sent again",
     "services/audit_log/test_store_went_back.py": "moto",
     # The web: every route with every value, and an app of its own for some tests.
+    "web/console/test_every_form.py": "every field of every form",
     "web/console/test_names.py": "every page of an account that has something of everything",
     "web/console/test_closure.py": "an account that is closed in the console",
     "web/console/test_journey.py": "two people in a browser",

@@ -125,7 +125,7 @@ def test_links_are_cut_with_the_account_s_name_typed(house: House, tenant: Tenan
         ({}, "wrong-value"),
         ({"target": "", "value": "Kim"}, "wrong-value"),
         ({"target": "odd"}, "wrong-target"),
-        ({"name": "x"}, "wrong-cutname"),
+        ({"name": "x", "value": "Kim Doe"}, "wrong-cutname"),
     ]
     for number, (changed, place) in enumerate(wrongs):
         wrong = client.post(path, data=form | {"nonce": f"w{number}"} | changed)

@@ -122,11 +122,11 @@ def _make(tx: Transaction, wanted: LinkCut, request: CutRequest) -> LinkCut:
         text = "minted_before must not be in the future: it would refuse links that are minted later."
         raise Invalid(text, field="minted_before")
     if cut.target == "recording" and tx.recordings.get(account_id, cut.value) is None:
-        raise NotFound("There is no such recording.")
+        raise NotFound("There is no such recording.", field="recording")
     if request.key is not None:
         key = tx.link_keys.find(account_id, request.key)
         if key is None:
-            raise NotFound("There is no such link key.")
+            raise NotFound("There is no such link key.", field="key")
         # A key of before may have its public key under another name.
         for other in tx.link_keys.same(key):
             if other.id != key.id:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from vault.errors import Invalid
 from vault.web.console.access import Console
-from vault.web.console.mistakes import WordedInvalid
+from vault.web.console.mistakes import ManyInvalid, WordedInvalid
 from vault.web.console.words import whole_number
 from vault.web.http.auth import vault_of
 from vault.web.http.field_messages import as_sentence, field_message
@@ -24,6 +24,8 @@ from vault.web.http.translations import gettext
 from vault.web.schemas.base import line_feeds
 
 _MAX_FIELDS: Final = 1000
+#: Wrong fields that a page tells at once.
+_MAX_ERRORS: Final = 50
 #: The hidden field of a form that runs once.
 NONCE: Final = "nonce"
 Model = TypeVar("Model", bound=BaseModel)
@@ -90,17 +92,27 @@ async def read_form(request: Request) -> Form:
         raise WordedInvalid(gettext("The form cannot be read."), field="form") from error
 
 
-def checked(model: type[Model], values: Mapping[str, Any], *, within: str | None = None) -> Model:
-    """Return the body that REST takes, from the fields of a form. Raises Invalid that names the first wrong field.
+def checked(
+    model: type[Model],
+    values: Mapping[str, Any],
+    *,
+    called: Mapping[str, str] | None = None,
+    within: str | None = None,
+) -> Model:
+    """Return the body that REST takes, from the fields of a form. Raises Invalid that names each wrong field.
 
-    ``within``: the one field of the form that the whole body is made of.
+    ``called``: the names of fields of the body that have another name in the form. ``within``: the one field of the
+    form that the whole body is made of.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Invalid(as_sentence(field_message(first)), field=within or field) from error
+        wrong = dict[str, Invalid]()
+        for one in error.errors()[:_MAX_ERRORS]:
+            head, *rest = (str(part) for part in one["loc"])
+            field = within or ".".join([(called or {}).get(head, head), *rest])
+            wrong.setdefault(field, Invalid(as_sentence(field_message(one)), field=field))
+        raise ManyInvalid(list(wrong.values())) from error
 
 
 def require_name(form: Form, name: str) -> None:

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from vault.domain.accounts.account import Account, Scope
-from vault.errors import ApprovalNeeded, Busy, NotFound, VaultError
+from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, made_once, read_form, require_name, run_once
+from vault.web.console.forms import Form, Model, checked, made_once, read_form, require_name, run_once
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, Mistake
+from vault.web.console.mistakes import MISTAKES, ManyInvalid, Mistake
 from vault.web.http.auth import vault_of
 from vault.web.schemas.approvals import ApprovalReasonIn
 
@@ -94,6 +94,24 @@ class Here:
     def confirm(self) -> None:
         """Raise Invalid unless the account's name was typed, as a destructive act asks for."""
         require_name(self.form, self.account.ref)
+
+    def confirmed(self, model: type[Model], values: Mapping[str, Any], *, name: str | None = None) -> Model:
+        """Return the body, as ``checked``, if the account's name was typed, or ``name``.
+
+        Raises Invalid that tells what is wrong with both.
+        """
+        unnamed = list[Invalid]()
+        try:
+            require_name(self.form, self.account.ref if name is None else name)
+        except Invalid as error:
+            unnamed.append(error)
+        try:
+            body = checked(model, values)
+        except ManyInvalid as error:
+            raise ManyInvalid([*error.all, *unnamed]) from error
+        if unnamed:
+            raise unnamed[0]
+        return body
 
     def wrong(self, error: VaultError) -> "Here":
         """Return this with an error of ``MISTAKES``, for the page that shows the form again."""

@@ -126,6 +126,7 @@ def console_page(
 
     ``mistake`` is what is wrong with the form that the page shows again: the status is its own.
     """
+    request.state.mistake = mistake
     return translated_page(
         f"console/{template}",
         status=status if mistake is None else mistake.status,

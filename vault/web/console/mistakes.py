@@ -3,7 +3,8 @@
 What a service says is English; an error that is ``Worded`` is in the language of the page already.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from vault.errors import Forbidden, Invalid, Refused, TooLarge, VaultError
 from vault.sentence import sentence_of
@@ -30,6 +31,16 @@ class WordedForbidden(Forbidden, Worded):
     """A scope is missing, in the language of the page."""
 
 
+class ManyInvalid(Invalid):
+    """A form is wrong in several fields; the text and the field are those of the first."""
+
+    def __init__(self, errors: Sequence[Invalid]) -> None:
+        """Store the errors, at least one."""
+        first, *others = errors
+        super().__init__(*first.args, field=first.field)
+        self.all, self.others = tuple(errors), tuple(others)
+
+
 def words_of_error(error: VaultError) -> tuple[str, bool]:
     """Return what an error says, translated where the catalogue has it, and whether it is English on another page."""
     if isinstance(error, Worded):
@@ -47,22 +58,35 @@ class Mistake:
     status: int
     #: Whether the text is English on a page in another language.
     is_english: bool
+    #: What is wrong in other fields of the form.
+    others: "tuple[Mistake, ...]" = ()
 
     def __str__(self) -> str:
         """Return the text."""
         return self.text
 
-    def is_of(self, name: str) -> bool:
-        """Return whether it is in this field, or in an entry of it."""
-        return self.field == name or self.entry_of(name) is not None
+    @property
+    def all(self) -> "tuple[Mistake, ...]":
+        """Return what is wrong in each field."""
+        return (self, *self.others)
+
+    def at(self, name: str) -> "Mistake | None":
+        """Return what is wrong in this field, or in an entry of it."""
+        return next((one for one in self.all if one.field == name or one.entry_of(name) is not None), None)
 
     def entry_of(self, name: str) -> int | None:
         """Return which entry of the list in this field is wrong, from 1; None if none is."""
         path = (self.field or "").split(".")
         return int(path[1]) + 1 if len(path) > 1 and path[0] == name and path[1].isdecimal() else None
 
+    def renamed(self, name: Callable[[str], str]) -> "Mistake":
+        """Return it with other names of fields, as the form calls them."""
+        field = None if self.field is None else name(self.field)
+        return replace(self, field=field, others=tuple(one.renamed(name) for one in self.others))
+
     @classmethod
     def of(cls, error: VaultError) -> "Mistake":
         """Show an error of ``MISTAKES``."""
         text, is_english = words_of_error(error)
-        return cls(text, error.field, of_error(error).status_code, is_english)
+        others = tuple(cls.of(one) for one in error.others) if isinstance(error, ManyInvalid) else ()
+        return cls(text, error.field, of_error(error).status_code, is_english, others)

@@ -1,4 +1,4 @@
-"""Fill in the marks of a page (``vault/web/http/named.py``): names in the place of ids, and the bell."""
+"""Fill in the marks of a page (``vault/web/http/named.py``): names, the bell, and what is wrong in a form."""
 
 import re
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from vault.errors import Unavailable
 from vault.services.names import Name
 from vault.web.console.access import Console
 from vault.web.console.needs import Need, needs_of
+from vault.web.console.problems import fill_problems
 from vault.web.http.auth import vault_of
 from vault.web.http.html import environment, time_of
 from vault.web.http.named import BELL, KINDS, MARK
@@ -34,7 +35,7 @@ async def fill_marks(request: Request, response: Response) -> None:
     page = before = bytes(response.body).decode()
     if BELL in page:
         page = page.replace(BELL, await _bell(request, allowed))
-    page = await _named(request, allowed, page)
+    page = fill_problems(request, await _named(request, allowed, page))
     if page is not before:
         response.body = page.encode()
         response.headers["Content-Length"] = str(len(response.body))

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
-from vault.web.http.named import BELL, linked, named
+from vault.web.http.named import BELL, PROBLEMS, linked, named
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
 from vault.web.http.translations import catalogue, current_language, prepare
@@ -122,7 +122,7 @@ def environment() -> Environment:
     )
     prepare(made)
     made.filters.update(of_service=marked_of_service, stacked=stacked, named=named, linked=linked)
-    made.globals.update(bell_mark=BELL)
+    made.globals.update(bell_mark=BELL, problems_mark=PROBLEMS)
     return made
 
 

@@ -39,10 +39,12 @@ KINDS: Final[Mapping[str, str]] = translatable(
 _ID_OF: Final = f"(?:{'|'.join(KINDS)})_[0-9a-f]{{8,32}}"
 _ID: Final = re.compile(_ID_OF)
 #: A mark: whether it is a link, and the id.
-MARK: Final = re.compile(f"\ue000{_SECRET}:(named|linked):({_ID_OF})\ue001")
+MARK: Final = re.compile(f"\x02{_SECRET}:(named|linked):({_ID_OF})\x03")
 
 #: The mark of the bell: what needs somebody is read after the page is made.
-BELL: Final = Markup(f"\ue000{_SECRET}:bell\ue001")  # noqa: S704
+BELL: Final = Markup(f"\x02{_SECRET}:bell\x03")  # noqa: S704
+#: The mark of the summary of what is wrong in a form.
+PROBLEMS: Final = Markup(f"\x02{_SECRET}:problems\x03")  # noqa: S704
 
 
 def named(text: str | None) -> str | Markup:
@@ -59,4 +61,4 @@ def _mark(how: str, text: str | None) -> str | Markup:
     if text is None or not _ID.fullmatch(text):
         return text or "\u2013"
     # Neither the secret nor an id has a character of markup.
-    return Markup(f"\ue000{_SECRET}:{how}:{text}\ue001")  # noqa: S704
+    return Markup(f"\x02{_SECRET}:{how}:{text}\x03")  # noqa: S704

@@ -6,7 +6,6 @@ from fastapi import Response
 
 from vault.errors import Unavailable
 from vault.web.console.accounts.connections import SECTION, tabs_of
-from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
@@ -49,9 +48,8 @@ async def rotate_key(here: Rotating) -> str:
 @acts(router, "/connections/keys/own-key", again=show_account_keys)
 async def use_own_key(here: Rotating) -> str:
     """Set or remove the customer-managed key, with the account's name typed."""
-    here.confirm()
     sent = {"key": here.form.text("key") or None}
     change = here.vault.key_rotation.rotations.use_key(
-        here.account_id, checked(OwnKeyIn, sent).key, actor=here.actor
+        here.account_id, here.confirmed(OwnKeyIn, sent).key, actor=here.actor
     )
     return await here.done_or_asked(change, f"{PATH}?done=rotating", subject="", arguments=sent)

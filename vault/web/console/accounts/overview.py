@@ -11,7 +11,6 @@ from fastapi import Response
 from vault.database.stores.accounts.overview import MOST_BY_DAY, MOST_REFUSALS
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
-from vault.web.console.forms import checked
 from vault.web.console.here import Here, acts
 from vault.web.console.here import needs as of_scope
 from vault.web.console.needs import by_time_left, counted, needs_of
@@ -153,9 +152,8 @@ async def _numbers(here: Here) -> dict[str, Any]:
 @acts(router, "/recording-switch", again=get_overview)
 async def post_switch(here: Setting) -> str:
     """Switch recording on or off, with the account's name typed."""
-    here.confirm()
     enabled = here.form.text("enabled") == "on"
-    body = checked(SwitchIn, {"enabled": enabled, "reason": here.form.text("reason") or None})
+    body = here.confirmed(SwitchIn, {"enabled": enabled, "reason": here.form.text("reason") or None})
     await here.vault.accounts.switch.set(
         here.account_id, enabled=body.enabled, reason=body.reason, actor=here.actor
     )

@@ -50,9 +50,8 @@ async def change_account(here: Setting) -> str:
     """Change the name and the language of the account."""
     # An empty field changes nothing, as at REST.
     fields = {"name": "title", "locale": "locale"}
-    body = checked(
-        AccountIn, {name: text for name, field in fields.items() if (text := here.form.text(field))}
-    )
+    sent = {name: text for name, field in fields.items() if (text := here.form.text(field))}
+    body = checked(AccountIn, sent, called=fields)
     await here.vault.accounts.accounts.open(
         here.account.ref, name=body.name, locale=body.locale, actor=here.actor
     )

@@ -209,6 +209,6 @@ def _override(values: Mapping[str, str], number: int) -> dict[str, Any]:
 
 def _in_the_form(mistake: Mistake | None) -> Mistake | None:
     """Return a mistake of the keys at the first of their fields."""
-    if mistake is None or mistake.field != "keys":
-        return mistake
-    return replace(mistake, field="keys.accept")
+    if mistake is None:
+        return None
+    return mistake.renamed(lambda field: "keys.accept" if field == "keys" else field)

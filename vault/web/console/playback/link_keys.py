@@ -1,5 +1,6 @@
 """Keys that sign links: register one with a signed challenge, change its limits, delete it; and cut links."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
@@ -72,6 +73,10 @@ async def delete_link_key_page(here: Registering, link_key: Name) -> str:
 @router.get("/connections/keys/cuts")
 async def show_link_cuts(here: Cutting) -> Response:
     """Show the form of a cut, and, to readers of the audit, the cuts that still refuse something."""
+    if here.mistake is not None:
+        # The form has one field for what is named.
+        of_form = here.mistake.renamed(lambda field: "value" if field in dict(_TARGETS) else field)
+        here = replace(here, mistake=of_form)
     before, cuts = read_cursor(here.cursor), None
     if here.allows("audit:read"):
         cuts = await here.vault.playback.link_cuts.list(here.account_id, before=before, limit=_CUTS_PAGE)
@@ -89,8 +94,7 @@ async def show_link_cuts(here: Cutting) -> Response:
 @acts(router, "/connections/keys/cuts", again=show_link_cuts)
 async def make_link_cut(here: Cutting) -> str:
     """Refuse links minted before a time, with the account's name typed."""
-    here.confirm()
-    body = checked(LinkCutIn, _cut_body(here.form))
+    body = here.confirmed(LinkCutIn, _cut_body(here.form))
     await here.vault.playback.link_cuts.make(here.account_id, body.wanted(), actor=here.actor)
     return f"{_CUTS}?done=links_cut"
 

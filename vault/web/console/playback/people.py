@@ -47,9 +47,9 @@ async def get_people(here: Reading) -> Response:
     made: dict[str, datetime | None] = {}
     listener = None if here.mistake is None else here.form.text("listener")
     try:
-        made = {"made_from": day_of(days, "from"), "made_to": day_of(days, "to", plus=timedelta(days=1))}
         if search_id and here.mistake is None:
             listener = (await here.remembered(search_id)).get("listener")
+        made = {"made_from": day_of(days, "from"), "made_to": day_of(days, "to", plus=timedelta(days=1))}
     except NotFound as over:
         here = here.wrong(Invalid(str(over), field="search"))
     except Invalid as wrong:

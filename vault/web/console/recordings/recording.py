@@ -11,7 +11,7 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
-from vault.web.console.forms import checked, require_name
+from vault.web.console.forms import checked
 from vault.web.console.here import Here, acts, needs
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.recordings.views import RESTRICTION_CAUSES, as_lines, recording_row
@@ -19,6 +19,7 @@ from vault.web.console.route import console_router
 from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
+from vault.web.schemas.approvals import ApprovalReasonIn
 from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn
 from vault.web.schemas.recordings.recordings import RetryIn
 from vault.web.schemas.retention.holds import HoldIn
@@ -130,10 +131,11 @@ async def post_recording_retry(here: Sending, recording: RecordingId) -> str:
 async def post_erasure(here: Guarding, recording: RecordingId) -> str:
     """Erase a recording, with the reference of its call typed; a ground passes over minimums, with a second person."""
     found = await here.vault.recordings.recordings.read(here.account_id, recording)
-    require_name(here.form, found.recording.call_ref)
     ground = {"ground": here.form.text("ground")} if here.form.text("ground") else {}
+    checked(ApprovalReasonIn, {"approval_reason": here.form.text("approval_reason") or None})
+    body = here.confirmed(ErasureQuery, ground, name=found.recording.call_ref)
     erase = here.vault.recordings.recordings.erase(
-        here.account_id, recording, ground=checked(ErasureQuery, ground).ground, actor=here.actor
+        here.account_id, recording, ground=body.ground, actor=here.actor
     )
     sent = {"recording": recording} | ground
     return await here.done_or_asked(erase, _path(recording, "erased"), subject=recording, arguments=sent)
@@ -143,7 +145,8 @@ async def post_erasure(here: Guarding, recording: RecordingId) -> str:
 async def post_hold(here: Holding, recording: RecordingId) -> str:
     """Place a hold on a recording."""
     values = {"name": here.form.text("hold_name"), "reason": here.form.text("hold_reason")}
-    body = checked(HoldIn, values | {"covers": {"recordings": [recording]}})
+    called = {"name": "hold_name", "reason": "hold_reason"}
+    body = checked(HoldIn, values | {"covers": {"recordings": [recording]}}, called=called)
     await here.vault.retention.holds.place(here.account_id, body.wanted(), actor=here.actor)
     return _path(recording, "held")
 

@@ -85,8 +85,7 @@ async def change_recipient(here: Guarding, recipient: EntryId) -> str:
 @acts(router, RECIPIENTS + "/{recipient}/end", again=show_recipient)
 async def end_recipient(here: Guarding, recipient: EntryId) -> str:
     """Set the last day of a recipient, with the account's name typed."""
-    here.confirm()
-    body = checked(EndIn, {"until": here.form.text("until") or None})
+    body = here.confirmed(EndIn, {"until": here.form.text("until") or None})
     await here.vault.registers.recipients.end(here.account_id, recipient, body.until, actor=here.actor)
     return f"{RECIPIENTS}/{recipient}?done=register_changed"
 
@@ -115,8 +114,8 @@ def _values(one: Recipient) -> dict[str, str]:
 
 async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | None = None) -> Response:
     mistake = here.mistake
-    if mistake is not None and mistake.field == "name" and here.wrong_form != "end":
-        here = replace(here, mistake=replace(mistake, field="title"))
+    if mistake is not None and here.wrong_form != "end":
+        here = replace(here, mistake=mistake.renamed(lambda field: "title" if field == "name" else field))
     record = await here.vault.registers.processing_records.read(here.account)
     parts: list[str] = [place.part for place in record.settings.places]
     parts += [f"connection/{connection.name}" for connection in record.settings.connections]

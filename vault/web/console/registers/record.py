@@ -87,9 +87,10 @@ async def show_record_form(here: Auditing) -> Response:
     revision = 0 if record.profile is None else record.profile.revision
     values = kept_rows(here.form.all_words()) or values_of(record.content) | {"revision": str(revision)}
     mistake = here.mistake
-    if mistake is not None and mistake.field in CONTACTS:
+    if mistake is not None:
         # What is wrong with a contact as a whole is at its name.
-        here = replace(here, mistake=replace(mistake, field=f"{mistake.field}.name"))
+        of_form = mistake.renamed(lambda field: f"{field}.name" if field in CONTACTS else field)
+        here = replace(here, mistake=of_form)
     return TAB.page(
         here,
         "record_change.html",

@@ -10,7 +10,6 @@ from vault.domain.requests.request import CLOSURE_EXPORT, RequestState
 from vault.domain.requests.request import Request as Closure
 from vault.errors import NotFound
 from vault.services.service import Vault
-from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.requests.requests import CLOSURE, SECTION, TABS
 from vault.web.console.route import console_router
@@ -67,9 +66,8 @@ async def show_closure(here: Auditing) -> Response:
 @acts(router, CLOSURE, again=show_closure)
 async def ask_for_closure(here: Closing) -> str:
     """Ask for the closure, with the account's name typed."""
-    here.confirm()
     sent = {"reason": here.form.words("reason"), "export": here.form.text("export") == "on"}
-    body = checked(ClosureIn, sent)
+    body = here.confirmed(ClosureIn, sent)
     close = here.vault.requests.closures.ask(
         here.account_id, reason=body.reason, export=body.export, actor=here.actor
     )

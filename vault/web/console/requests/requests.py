@@ -89,9 +89,8 @@ async def show_request_form(here: Auditing) -> Response:
     """Show the form of a request."""
     values = here.values({"regime": "gdpr", "received_at": moment_value(here.now)})
     mistake = here.mistake
-    if mistake is not None and mistake.is_of("identities"):
-        field = _identity_field(mistake.entry_of("identities"), values)
-        here = replace(here, mistake=replace(mistake, field=field))
+    if mistake is not None:
+        here = replace(here, mistake=mistake.renamed(lambda one: _form_field(one, values)))
     return TAB.page(
         here,
         "request_new.html",
@@ -197,9 +196,16 @@ def period_of(form: Form) -> dict[str, Any]:
     return {"period": sent} if sent else {}
 
 
-def _identity_field(entry: int | None, values: Mapping[str, str]) -> str:
-    """Return the form's field of an entry of ``identities``, from 1; of the list as a whole for None."""
-    if entry is None:
+def _form_field(field: str, values: Mapping[str, str]) -> str:
+    """Return the form's field of a field of the body: an entry of ``identities`` is a number or an agent."""
+    head, _, rest = field.partition(".")
+    if head == "period":
+        return rest or "from"
+    if head != "identities":
+        return field
+    place = rest.partition(".")[0]
+    if not place.isdecimal():
         return "numbers"
+    entry = int(place) + 1
     numbers = len(entries(values.get("numbers", "")))
     return f"numbers.{entry - 1}" if entry <= numbers else f"agents.{entry - numbers - 1}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
@@ -14,7 +15,7 @@ from vault.services.requests.requests import RequestView
 from vault.services.shared.approval_gate import Rehearsal, Rehearsed
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, acts
-from vault.web.console.mistakes import MISTAKES, WordedInvalid
+from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
 from vault.web.console.registers.words import missing_words
 from vault.web.console.requests.requests import TAB, Auditing, Guarding, period_of, show_request
 from vault.web.console.requests.words import effects, provides
@@ -88,7 +89,8 @@ async def check_decision(here: Guarding, request_id: RequestId) -> Response:
         await _rehearse(here, request_id, body)
     except MISTAKES as error:
         here.allowed.require("audit:read")
-        return await show_request(here.wrong(error), request_id)
+        told = Mistake.of(error).renamed(lambda field: field.removeprefix("period."))
+        return await show_request(replace(here, mistake=told), request_id)
     return page
 
 

@@ -121,10 +121,9 @@ def _body(form: Form) -> dict[str, Any]:
 
 def _in_the_form(mistake: Mistake | None) -> Mistake | None:
     """Return the mistake under the name that the field has in the form."""
-    if mistake is None or mistake.field is None:
-        return mistake
-    name = mistake.field.removeprefix("covers.")
-    return replace(mistake, field={"name": "title"}.get(name, name))
+    if mistake is None:
+        return None
+    return mistake.renamed(lambda field: "title" if field == "name" else field.removeprefix("covers."))
 
 
 async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) -> Response:

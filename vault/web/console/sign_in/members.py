@@ -80,7 +80,8 @@ async def make_key(here: Granting) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
-        body = checked(KeyIn, {"name": here.form.text("title"), "scopes": here.form.many("scopes")})
+        sent = {"name": here.form.text("title"), "scopes": here.form.many("scopes")}
+        body = checked(KeyIn, sent, called={"name": "title"})
         require_grantable(scopes_beyond("api_key", here.allows, body.scopes))
         _, text = await here.vault.accounts.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=here.account_id, actor=here.actor

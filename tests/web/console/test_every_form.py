@@ -1,0 +1,179 @@
+"""Each field of each form, wrong in turn: it is told at the field and in the summary, in the words of its label."""
+
+import html
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.chromium import new_page
+from tests.support.console import key_text, sign_in, violations
+from tests.support.console_forms import Field, PageForm, forms_of
+from tests.support.console_pages import PAGES
+from tests.support.example_account import ExampleAccount, example_account
+from tests.support.web_house import House
+from tests.web.console.doors import DOORS
+
+pytestmark = pytest.mark.xdist_group("console forms")
+#: No text, number, time or address has this character.
+WRONG: Final = "\x07wrong"
+#: What confirms an act is typed again.
+RETYPED: Final = ("name",)
+SEE_OTHER: Final = 303
+_ANY: Final = "every text is searched for, or stored as it is"
+_LATER: Final = "what it depends on is told first; it is told once that is mended"
+#: Fields that no text is wrong for, or not immediately: address and field, and why.
+EXEMPT: Final[tuple[tuple[str, str], ...]] = (
+    (r"/(recordings|people)/search (agent|call|listener)|/registers/disclosures \w+", _ANY),
+    (r"/recordings/\w+/(hold hold_reason|restriction requests)|/holds reason|/requests wish", _ANY),
+    (r"/requests/\w+/decision/check (statute|until|reason)", _ANY),
+    (r"/consent (keys\.\w+|name)|/retention/preview classes\.\d+\..*", _LATER),
+    (r"/requests/\w+/extension reason|/requests region|/closure reason", _LATER),
+    (r"/registers/(recipients (parent|covers)|authorities/\w+ recordings)", _LATER),
+    (
+        r"/connections/keys/(own-key|links|cuts) \w+|/connections (title|previous.*|credential.*|secret.*)",
+        _LATER,
+    ),
+    (r".* name", "what confirms an act in a list is told above the list"),
+    (r"/access/sign-in .*", "an entry of the roles is told at the list"),
+)
+_SUMMARY: Final = re.compile(r'<div class="notice bad problems".*?</div>', re.DOTALL)
+_LINK: Final = re.compile(r'<li><a href="#([^"]+)">([^:<]+):')
+
+
+@pytest.fixture(scope="module")
+def account(house: House) -> Iterator[ExampleAccount]:
+    """An account with something on every page."""
+    return example_account(house)
+
+
+@pytest.fixture(scope="module")
+def client(house: House, account: ExampleAccount) -> httpx.Client:
+    """Somebody with every scope."""
+    return sign_in(house, account.tenant.name)
+
+
+@pytest.fixture
+def browser_page(house: House, account: ExampleAccount, browser: Browser) -> Iterator[Page]:
+    """A browser in which somebody is signed in."""
+    with new_page(browser) as page:
+        page.goto(f"{house.url}/console/sign-in")
+        page.get_by_label("API key").fill(key_text(house, account.tenant.name))
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/console/accounts/**")
+        yield page
+
+
+def opened(client: httpx.Client, account: ExampleAccount, name: str) -> str:
+    """Return a page."""
+    path = PAGES[name]
+    for what, one in account.ids.items():
+        path = path.replace(f"{{{what}}}", one)
+    return client.get(f"/console/accounts/{account.tenant.name}{path}").text
+
+
+def label_of(page: str, one: Field) -> str:
+    """Return the label of a field."""
+    found = re.search(rf'<label for="{re.escape(one.id)}">(.*?)</label>', page, re.DOTALL)
+    assert found is not None, one
+    return html.unescape(re.sub(r"<[^>]+>", "", found[1]))
+
+
+def valid(form: PageForm, account: ExampleAccount) -> dict[str, str]:
+    """Return what a form sends, with what it takes in fields that are empty."""
+    path = form.action.rpartition(f"/{account.tenant.name}")[2]
+    takes = next(
+        (
+            fields
+            for (method, door), (_, fields) in DOORS.items()
+            if method == "POST" and fields and fits(door, path)
+        ),
+        {},
+    )
+    filled = {name: value.format(account=account.tenant.name) for name, value in takes.items()}
+    sent = form.sent()
+    return sent | {name: value for name, value in filled.items() if not sent.get(name)}
+
+
+def exempt(where: str) -> bool:
+    """Return whether a field is named above."""
+    return any(re.fullmatch(pattern, where) for pattern, _ in EXEMPT)
+
+
+def fits(door: str, path: str) -> bool:
+    """Return whether an address is of a route."""
+    return re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(door)), path) is not None
+
+
+def problem(client: httpx.Client, account: ExampleAccount, form: PageForm, wrong: Field) -> str:
+    """Return what the answer to a form with a wrong field lacks; empty if nothing."""
+    sent = valid(form, account) | {wrong.name: WRONG, "nonce": secrets.token_hex(8)}
+    answer = client.post(form.action, data=sent)
+    if answer.status_code == SEE_OTHER and "/search" in form.action:
+        # A search leads to an address, whose page tells what is wrong.
+        answer = client.get(answer.headers["location"])
+    if answer.status_code not in {404, 409, 422}:
+        return f"status {answer.status_code}"
+    page = answer.text
+    again = next((one for one in forms_of(page) if one.action.partition("?")[0] == form.action), None)
+    if again is None:
+        return "the form is gone"
+    flagged = [one for one in again.fields if one.name == wrong.name and one.is_invalid]
+    if not flagged:
+        return "not at the field: " + re.sub(r"\s+", " ", "".join(_SUMMARY.findall(page)))[:300]
+    summary = _SUMMARY.search(page)
+    if summary is None:
+        return "no summary"
+    label = label_of(page, flagged[0])
+    links = {(found[1], html.unescape(found[2])) for found in _LINK.finditer(summary[0])}
+    if not any(one == flagged[0].id and label.startswith(words) for one, words in links):
+        return f"not in the summary: {links}"
+    left = {one.name: one.value for one in again.fields if one.is_typed}
+    lost = {
+        name
+        for name, value in sent.items()
+        if name in left and name not in RETYPED and left[name].strip() != value.strip()
+    }
+    return f"lost: {sorted(lost)}" if lost else ""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_wrong_field_is_told_at_the_field_and_in_the_summary(
+    client: httpx.Client, account: ExampleAccount, name: str
+):
+    """Whatever else the form lacks, the field that is wrong is told, and what was typed into it stays."""
+    found = {}
+    for form in forms_of(opened(client, account, name)):
+        path = form.action.rpartition(account.tenant.name)[2]
+        for one in form.fields:
+            where = f"{path} {one.name}"
+            if not one.is_typed or not one.name or "multipart" in form.kind or exempt(where):
+                continue
+            if said := problem(client, account, form, one):
+                found[where] = said
+    assert found == {}
+
+
+def test_the_summary_has_the_focus_and_leads_to_the_field(
+    house: House, account: ExampleAccount, browser_page: Page
+):
+    """On the page, and in the dialog that comes back as the modal that it was."""
+    page, base = browser_page, f"{house.url}/console/accounts/{account.tenant.name}"
+    page.goto(f"{base}/holds/new")
+    page.evaluate("document.querySelectorAll('[required]').forEach(one => one.removeAttribute('required'))")
+    page.get_by_role("button", name="Place the hold").click()
+    assert page.evaluate("document.activeElement.matches('.problems')")
+    page.locator(".problems a").first.click()
+    assert page.evaluate("document.activeElement.name || document.activeElement.id").startswith("title")
+    page.goto(f"{base}/recordings/{account.ids['call-20417']}")
+    page.get_by_role("button", name="Erase", exact=True).click()
+    page.locator("dialog[open] input[name=name]").fill("other")
+    page.locator("dialog[open]").get_by_role("button", name="Erase").click()
+    page.locator("dialog[open] .problems").wait_for()
+    assert page.locator(".problems").count() == 1
+    assert page.evaluate("document.activeElement.matches('dialog .problems')")
+    assert violations(page) == []

@@ -1,0 +1,81 @@
+"""The summary of what is wrong in a form: made from the page, so that it names each field as its label does.
+
+A page writes ``summary(mistake)``. When it is made, each field that is wrong stands in it with its message and its
+label; the summary links to them, and has the focus. Messages name a field as REST does: here by its label.
+"""
+
+import re
+from typing import Final
+
+from fastapi import Request
+from markupsafe import Markup, escape
+
+from vault.web.console.mistakes import Mistake
+from vault.web.http.html import environment
+from vault.web.http.named import PROBLEMS
+
+_WRONG: Final = re.compile(
+    r'<span class="wrong" data-field="([^"]*)" id="([^"]+)">((?:<span lang="en">[^<]*</span>|[^<])*)</span>'
+)
+_CONTROL: Final = re.compile(r"<(?:input|select|textarea)\b[^<>]*>")
+_ID: Final = re.compile(r' id="([^"]+)"')
+_DESCRIBED: Final = re.compile(r' aria-describedby="([^"]*)"')
+_LABEL: Final = re.compile(r'<label for="([^"]+)">(.{0,500}?)</label>', re.DOTALL)
+_TICK: Final = re.compile(
+    r'<input type="checkbox"[^<>]* id="([^"]+)"[^<>]*> <span>(.{0,500}?)</span>', re.DOTALL
+)
+_DIALOG: Final = re.compile(
+    r"<dialog [^<>]* open>\s{0,9}<form [^<>]*>\s{0,9}<h2[^<>]*>.{0,500}?</h2>", re.DOTALL
+)
+
+
+def fill_problems(request: Request, page: str) -> str:
+    """Return a page with the summary in the place of its mark, or in the dialog that is open."""
+    mistake: Mistake | None = getattr(request.state, "mistake", None)
+    if PROBLEMS not in page or mistake is None:
+        return page.replace(PROBLEMS, "")
+    labels = {
+        found[1]: Markup(found[2]).striptags()  # noqa: S704 - it takes the markup away
+        for found in (*_LABEL.finditer(page), *_TICK.finditer(page))
+    }
+    fields = _fields(page)
+    problems: list[tuple[str, str, Markup]] = []
+    named = set[str]()
+
+    def worded(found: re.Match[str]) -> str:
+        field, wrong, text = found.groups()
+        named.add(field)
+        control = fields.get(wrong, wrong)
+        label = labels.get(control, "")
+        words = _in_words(text, field, label)
+        problems.append((control, label, Markup(words)))  # noqa: S704 - from the page, where it is escaped
+        return found[0].replace(text, words)
+
+    page = _WRONG.sub(worded, page)
+    whole = [one for one in mistake.all if escape(one.field or "") not in named]
+    shown = environment().get_template("console/problems.html").render(problems=problems, whole=whole)
+    opened = _DIALOG.search(page)
+    if opened is None:
+        return page.replace(PROBLEMS, shown, 1).replace(PROBLEMS, "")
+    return (page[: opened.end()] + shown + page[opened.end() :]).replace(PROBLEMS, "")
+
+
+def _fields(page: str) -> dict[str, str]:
+    """Return the id of the field that each message is about."""
+    found = dict[str, str]()
+    for control in _CONTROL.findall(page):
+        described, one = _DESCRIBED.search(control), _ID.search(control)
+        if described is not None and one is not None:
+            found |= {name: one[1] for name in described[1].split() if name.startswith("wrong-")}
+    return found
+
+
+def _in_words(text: str, field: str, label: str) -> str:
+    """Return a message with the label in the place of the name that REST has for a field."""
+    name = field.rpartition(".")[2]
+    if not label or not name or name.isdecimal():
+        return text
+    words = f"\u201c{escape(label)}\u201d"
+    if "_" in name:
+        return text.replace(name, words)
+    return words + text[len(name) :] if text.startswith(f"{name} ") else text
