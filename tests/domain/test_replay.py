@@ -28,7 +28,7 @@ def test_what_was_taken_back_is_kept():
     """Each thing as it stood in the end, by the ids that the leaves hold."""
     replay = replayed(
         ("recording.available", {"recording_id": "rec_1"}),
-        ("recording.restricted", {"recording_id": "rec_1"}),
+        ("recording.restricted", {"recording_id": "rec_1", "result": "admin"}),
         ("recording.restricted", {"recording_id": "rec_2"}),
         ("recording.unrestricted", {"recording_id": "rec_2"}),
         ("recording.refused", {"recording_id": "rec_3", "result": "switch_off"}),

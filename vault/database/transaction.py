@@ -13,6 +13,7 @@ from vault.database.stores.accounts.account_objects import AccountObjectRows
 from vault.database.stores.accounts.accounts import AccountLimitRows, AccountRows
 from vault.database.stores.accounts.api_keys import ApiKeyRows
 from vault.database.stores.accounts.clear_texts import ClearTextRows
+from vault.database.stores.accounts.connection_alerts import ConnectionAlertRows
 from vault.database.stores.accounts.connections import ConnectionRows
 from vault.database.stores.accounts.console_sessions import ConsoleSearchRows, ConsoleSessionRows
 from vault.database.stores.accounts.overview import OverviewRows
@@ -60,6 +61,7 @@ from vault.database.stores.requests.packages import PackageRows
 from vault.database.stores.requests.person_search import PersonSearch
 from vault.database.stores.requests.requests import RequestRows
 from vault.database.stores.retention.contact_ends import ContactEndRows
+from vault.database.stores.retention.due_soon import DueSoonRows
 from vault.database.stores.retention.holds import HoldRows, PendingErasureRows
 from vault.database.stores.retention.object_locks import ObjectLockRows
 from vault.database.stores.retention.previews import PreviewRows
@@ -101,6 +103,7 @@ class Transaction:
     accounts = _Store(AccountRows)
     account_limits = _Store(AccountLimitRows)
     connections = _Store(ConnectionRows)
+    connection_alerts = _Store(ConnectionAlertRows)
     account_objects = _Store(AccountObjectRows)
     clear_texts = _Store(ClearTextRows)
 
@@ -142,6 +145,7 @@ class Transaction:
     pending_erasures = _Store(PendingErasureRows)
     contact_ends = _Store(ContactEndRows)
     retention = _Store(RetentionRows)
+    due_soon = _Store(DueSoonRows)
     previews = _Store(PreviewRows)
     object_locks = _Store(ObjectLockRows)
 

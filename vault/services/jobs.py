@@ -7,6 +7,7 @@ from vault.services.admission.quarantine import Quarantine
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.send_to_collector import SendToCollector
+from vault.services.audit_log.tell_checkpoints import TellCheckpoints
 from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
@@ -20,6 +21,7 @@ from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
 from vault.services.ingest.reconcile_provider import ReconcileProvider
+from vault.services.ingest.watch_connections import WatchConnections
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.close_sessions import EndSessions
@@ -31,6 +33,7 @@ from vault.services.requests.packages import Packages
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.sweep_due import RetentionSweep
+from vault.services.retention.tell_due_soon import TellDueSoon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -50,6 +53,8 @@ class Jobs:
     delivery_log: DeliveryLog
     #: Compare a provider's list of recordings with the database, and announce what is missing.
     reconcile: ReconcileProvider
+    #: Tell accounts which platforms send no webhooks any more.
+    watch_connections: WatchConnections
     #: Ask a provider to pause a recording, or to delete its copy.
     provider_requests: ProviderRequests
     #: Write the missing end events of sessions that are over.
@@ -58,6 +63,8 @@ class Jobs:
     log_publisher: LogPublisher
     #: Send the access log to the operator's SIEM.
     send_to_collector: SendToCollector
+    #: Tell accounts the newest checkpoint of the log.
+    tell_checkpoints: TellCheckpoints
     #: Delete the objects of erased recordings.
     remove_erased: RemoveErased
     #: Carry out the decisions on requests of people, and close them with a receipt.
@@ -92,6 +99,8 @@ class Jobs:
     apply_policies: ApplyPolicies
     #: Erase recordings that are due, and those whose erasure waited.
     retention_sweep: RetentionSweep
+    #: Tell accounts which recordings are erased within 30 days.
+    tell_due_soon: TellDueSoon
     #: Delete packages whose time is over.
     packages: Packages
     #: Refuse recordings whose quarantine is over.

@@ -220,6 +220,7 @@ VERBS: Final[dict[str, Verb]] = {
     "restriction": Verb(
         kind="recording.restricted", prepare=_recording, close=_restrict, closed=_is_restricted
     ),
+    "another restriction": Verb(kind="recording.restricted", **requests.RESTRICTION),
     "refusal": Verb(kind="recording.refused", prepare=_quarantined, close=_refuse, closed=_is_refused),
     "link": Verb(
         kind="link.revoked", prepare=links.link, close=links.revoke_link, closed=links.links_revoked

@@ -1,8 +1,9 @@
 """The verbs of requests that close something: decisions, closures taken back, and erasures of calls that wait."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from tests.support.parties import ME
+from tests.support.parties import ME, causes, let_in
 from tests.support.service_house import House
 from vault.database.transaction import Transaction
 from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
@@ -82,3 +83,28 @@ async def call_waits(house: House, call: str) -> bool:
     """Return whether the erasure of the call waits."""
     waiting = await house.database.read(lambda tx: tx.pending_calls.page(after=("", ""), limit=10))
     return call in {one.call_ref for one in waiting}
+
+
+async def restricted(house: House, name: str) -> str:
+    """Return a recording that the account itself has restricted."""
+    recording_id = await let_in(house, name, call_ref=f"call-{name}")
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording_id, restricted=True, reason=None, **ME
+    )
+    return recording_id
+
+
+async def restrict_for_a_person(house: House, recording_id: str) -> None:
+    """Restrict it for a request too."""
+    await house.vault.recordings.recordings.restriction(
+        house.account.id, recording_id, restricted=True, reason=None, request_id="req_1", **ME
+    )
+
+
+async def has_both_causes(house: House, recording_id: str) -> bool:
+    """Return whether it is restricted for both."""
+    row = await house.row(recording_id)
+    return row.restricted and await causes(house, recording_id) == ["admin", "req_1"]
+
+
+RESTRICTION: Final = {"prepare": restricted, "close": restrict_for_a_person, "closed": has_both_causes}

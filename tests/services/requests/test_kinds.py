@@ -285,6 +285,8 @@ async def test_a_recording_restricted_before_is_restricted_for_the_person_too(ei
     view = await ask(either, asks("restriction"))
     await decide(either, view.request.id, "restricted")
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
+    await restrict(*names, restricted=True, reason="again", actor=ACTOR)
+    assert (await either.events(recording_id)).count("recording.restricted") == 2
     with pytest.raises(Invalid):
         await restrict(*names, restricted=False, reason=None, actor=ACTOR)
     await restrict(*names, restricted=False, reason=None, actor=ACTOR, told_at=ago(minutes=1))

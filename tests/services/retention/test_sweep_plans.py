@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.service_house import House
+from vault.database.stores.retention.due_soon import untold_query
 from vault.database.stores.retention.retention_policies import (
     available_query,
     due_counts_query,
@@ -21,12 +22,23 @@ _AFTER, _LATER = ((datetime(year, 1, 1, tzinfo=UTC), f"rec_{year}") for year in 
     [
         (due_query(datetime.now(UTC), after=_AFTER, limit=200), "ix_recordings_act"),
         (due_counts_query(datetime.now(UTC)), "ix_recordings_act"),
+        (untold_query("acct_1", datetime.now(UTC), None, 200), "ix_recordings_untold"),
+        (untold_query("acct_1", datetime.now(UTC), _AFTER, 200), "ix_recordings_untold"),
         (available_query("acct_1", None, 200), "ix_recordings_page"),
         (available_query("acct_1", _AFTER, 200), "ix_recordings_page"),
         (stale_query("acct_1", 2, None, 200), "ix_recordings_policy_version"),
         (stale_query("acct_1", 2, (0, "rec_2"), 200), "ix_recordings_policy_version"),
     ],
-    ids=["due", "due counts", "first available", "available", "first stale", "stale"],
+    ids=[
+        "due",
+        "due counts",
+        "first untold",
+        "untold",
+        "first available",
+        "available",
+        "first stale",
+        "stale",
+    ],
 )
 async def test_a_batch_is_a_search_of_its_index(either: House, query: Any, index: str):
     """What a run or a preview reads is a search of an index, and no batch is sorted."""

@@ -88,3 +88,13 @@ connection_deliveries = Table(
         postgresql_where=text("recording_id IS NOT NULL"),
     ),
 )
+
+# What is wrong with a connection and was told; a row goes when it is right again, and with its connection.
+connection_alerts = Table(
+    "connection_alerts",
+    metadata,
+    Column("connection_id", String, primary_key=True),
+    # A code: silent, unauthorized.
+    Column("kind", String, primary_key=True),
+    Column("since", Moment, nullable=False),
+)

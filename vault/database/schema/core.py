@@ -133,6 +133,7 @@ IS_WORK = f"state IN ({', '.join(repr(str(state)) for state in WORK)})"
 IS_NOT_AVAILABLE = "state <> 'available'"
 IS_DATED = "act_at IS NOT NULL AND holds = 0"
 IS_HELD = "holds > 0"
+IS_UNTOLD = "act_at IS NOT NULL AND coalesce(due_told, 0) = 0"
 IS_AVAILABLE = "state = 'available'"
 
 
@@ -205,6 +206,8 @@ recordings = Table(
     Column("legal_until", Moment),
     # Above 0 where the sweep has found it held, so that it costs the sweep nothing until a hold ends.
     Column("holds", Integer, nullable=False, server_default=text("0")),
+    # When it is due by the event that tells it; NULL: not looked at, 1970: held when it was.
+    Column("due_told", Moment),
     # Its locks in the object store, as read back from it (vault/domain/retention/object_lock.py).
     Column("object_locked_until", Moment),
     Column("lock_state", String, nullable=False, server_default=text("'none'")),
@@ -213,6 +216,7 @@ recordings = Table(
     # The conditions are written as the queries write them: SQLite uses an index only for the very same words.
     _partial("ix_recordings_act", IS_DATED, "act_at", "id"),
     _partial("ix_recordings_held", IS_HELD, "account_id", "id"),
+    _partial("ix_recordings_untold", IS_UNTOLD, "account_id", "due_told", "act_at", "id"),
     _partial("ix_recordings_policy_version", IS_AVAILABLE, "account_id", "policy_version", "id"),
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),

@@ -139,7 +139,7 @@ class ConnectionActivity:
     #: Up to when the provider's own list was compared with the announcements.
     reconciled_until: datetime | None = None
     last_list_error_at: datetime | None = None
-    #: Why the provider's list could not be read: ``unreachable`` or ``answer``.
+    #: Why the provider's list could not be read: ``unreachable``, ``unauthorized`` or ``answer``.
     last_list_error: str | None = None
 
 

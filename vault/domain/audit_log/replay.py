@@ -67,8 +67,8 @@ class Replay:
     #: Refused recordings, with the code of the reason.
     refused: dict[str, str] = field(default_factory=dict)
     restricted: dict[str, bool] = field(default_factory=dict)
-    #: What the event of a restriction says of it.
-    restriction_results: dict[str, str | None] = field(default_factory=dict)
+    #: What the events of a restriction say of its causes.
+    restriction_results: dict[str, set[str | None]] = field(default_factory=dict)
     #: Recordings whose erasure waits: since when, the cause, and who asked.
     pending: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
     #: Recordings whose contact ended, as was said last: when it ended (None: taken back), when that was said, by whom.
@@ -151,7 +151,9 @@ def _admit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
 def _restrict(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
     recording_id = str(event.get("recording"))
     replay.restricted[recording_id] = event["type"] == "recording.restricted"
-    replay.restriction_results[recording_id] = event.get("result")
+    earlier = replay.restriction_results.get(recording_id, set())
+    now = earlier | {event.get("result")} if replay.restricted[recording_id] else set()
+    replay.restriction_results[recording_id] = now
 
 
 def _await_erasure(replay: Replay, event: dict[str, Any], at: datetime) -> None:

@@ -17,14 +17,18 @@ _FIELDS: Final[Mapping[str, str]] = {
     "hold": "The id of the hold.",
     "notice": "The id of the notice.",
     "request": "The id of the request.",
+    "checkpoint": "The signed note, as `GET /v1/access-log/checkpoint` gives it.",
+    "connection": "The id of the connection.",
+    "approval": "The id of the approval.",
     "destination": "The endpoint, as `events/` and its id, or another receiver.",
-    "reason": "A code that says why.",
+    "reason": "A code that says why, or the id of the request for which it was done.",
+    "due": "The day from which it is erased, in UTC.",
     "answer": "The party and its answer.",
     "switch": "`on` or `off`.",
     "version": "The version of the key.",
 }
-#: Not in each event that may have it: an entry of the log may have no reason.
-_OPTIONAL: Final = frozenset({"reason"})
+#: Not in each event that may have it: an entry of the log may have no reason, and what is superseded has no date.
+_OPTIONAL: Final = frozenset({"reason", "due"})
 _HEADERS: Final[Mapping[str, str]] = {
     "webhook-id": "The id of the event, the same at each attempt.",
     "webhook-timestamp": "When this attempt was made, in seconds since 1970.",

@@ -14,7 +14,9 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 
 #: What an event is about, the name of its id in ``data``.
-Subject = Literal["recording", "link", "hold", "consent", "request", "account", "destination"]
+Subject = Literal[
+    "recording", "link", "hold", "consent", "request", "approval", "account", "connection", "destination"
+]
 #: The fields of a log entry that ``data`` may have.
 LeafField = Literal["recording_id", "link_id", "result"]
 
@@ -42,6 +44,10 @@ _LINK: Final[Mapping[str, LeafField]] = {"link": "link_id", "recording": "record
 _A_RECORDING: Final = {"recording": "rec_0f8c2b6ad1e94c52a7d3b1f05e6c9a84"}
 _A_LINK: Final = {"link": "lnk_6a1f0c2b9d3e4857", **_A_RECORDING}
 _A_REQUEST: Final = {"request": "req_3b9e5d7c1a2f4068"}
+_A_CHECKPOINT: Final = (
+    "vault.example.com/access-log\n4712\nBnFFr6Bs6wvJUyhHBYF2M9kBdr5rtkoBoRLSbf3rOXo=\n\n"
+    "\u2014 vault.example.com/access-log Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1g\n"
+)
 _A_HOLD: Final = {"hold": "hold_7c2d1e9b4a3f5860"}
 
 
@@ -84,6 +90,27 @@ def _hold(name: EventType, sentence: str) -> OutwardType:
     )  # fmt: skip
 
 
+def _approval(name: EventType, sentence: str) -> OutwardType:
+    return OutwardType(
+        name=name, subject="approval", sentence=sentence, data={"approval": "result"}, outlives_erasure=True,
+        example={"approval": "appr_8d3f6b1e5c7a2904"},
+    )  # fmt: skip
+
+
+def _closure(name: EventType, sentence: str) -> OutwardType:
+    return OutwardType(
+        name=name, subject="account", sentence=sentence, data={"request": "result"}, outlives_erasure=True,
+        example=_A_REQUEST,
+    )  # fmt: skip
+
+
+def _connection(name: EventType, sentence: str) -> OutwardType:
+    return OutwardType(
+        name=name, subject="connection", sentence=sentence, data={"connection": "result"},
+        outlives_erasure=True, example={"connection": "conn_4e9b2d7f1a6c8053"},
+    )  # fmt: skip
+
+
 def _destination(name: EventType, sentence: str) -> OutwardType:
     return OutwardType(
         name=name, subject="destination", sentence=sentence, data={"destination": "result"},
@@ -98,7 +125,7 @@ _TYPES: Final = (
     ),
     _recording("recording.refused", "A recording is not kept.", reason="switched_off"),
     _recording("recording.failed", "A recording could not be stored.", reason="not_fetched"),
-    _recording("recording.restricted", "A recording can be played for legal claims alone."),
+    _recording("recording.restricted", "A recording can be played for legal claims alone.", reason="admin"),
     _recording("recording.unrestricted", "A restriction was lifted."),
     _recording(
         "recording.erasing", "The keys of a recording are deleted: nobody can play it any more.", ends=True
@@ -106,6 +133,14 @@ _TYPES: Final = (
     _recording("recording.erased", "Every object of a recording is deleted.", ends=True),
     _recording("recording.tampered", "The stored data of a recording is not what was sealed."),
     _recording("recording.missing", "The audio of a recording is not in the object store."),
+    OutwardType(
+        name="retention.due_soon",
+        subject="recording",
+        sentence="Its retention period ends within 30 days, and then it is erased.",
+        data={"recording": "recording_id", "due": "result"},
+        outlives_erasure=False,
+        example={**_A_RECORDING, "due": "2026-03-05"},
+    ),
     _recording("retention.due", "Its retention period ended, and a person must review it."),
     _link("link.created", "A link to a recording was created."),
     _link("playback.open", "A link was opened."),
@@ -149,6 +184,25 @@ _TYPES: Final = (
     _request("request.decided", "It was decided."),
     _request("request.withdrawn", "It was withdrawn."),
     _request("request.closed", "It is closed."),
+    _approval("approval.requested", "A second person must approve something."),
+    _approval("approval.approved", "It was approved."),
+    _approval("approval.vetoed", "It was vetoed."),
+    _approval("approval.expired", "Nobody decided in time."),
+    _approval("approval.executed", "What was approved was done."),
+    _approval("approval.break_glass", "It was approved in an emergency, without a second person."),
+    _closure("account.closure_asked", "The account will be closed at the date of the request."),
+    _closure("account.closure_withdrawn", "It will not be closed."),
+    _closure("account.closed", "The account is closed: it records and plays nothing any more."),
+    OutwardType(
+        name="log.checkpoint",
+        subject="account",
+        sentence="The access log has grown, and this signs what it is now.",
+        data={"checkpoint": "result"},
+        outlives_erasure=True,
+        example={"checkpoint": _A_CHECKPOINT},
+    ),
+    _connection("connection.silent", "A platform that sent webhooks has sent none for unusually long."),
+    _connection("connection.needs_authorization", "A platform refuses the credentials of its connection."),
     _destination("destination.failing", "A receiver has taken nothing for an hour, or for a day."),
     _destination(
         "destination.disabled", "A receiver was switched off: it failed for five days, or answered 410."

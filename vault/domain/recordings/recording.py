@@ -242,14 +242,13 @@ def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording
     return own or [one for one in named if door is None or one.connection_id is None]
 
 
-def cause_in(result: str | None) -> str | None:
-    """Return the cause of a restriction that its event says: one of CAUSES, or the id of a request of a person.
+def causes_in(results: Iterable[str | None]) -> list[str]:
+    """Return the causes of a restriction that its events say: of CAUSES, or ids of requests of persons.
 
     None for an event of an earlier release; and for the no of a party, which the consent events of the call say.
     """
-    if result in RESTORED:
-        return "restore"
-    return result if result in CAUSES or (result or "").startswith("req_") else None
+    causes = {"restore" if result in RESTORED else result or "" for result in results}
+    return sorted(cause for cause in causes if cause in CAUSES or cause.startswith("req_"))
 
 
 def requests_of(causes: Iterable[str]) -> list[str]:

@@ -150,7 +150,7 @@ class RestoreRecordings:
             recording async for recording in available_recordings(self.database) if recording.id not in known
         ]
         for recording in found:
-            closed = partial(restrict_again, recording=recording, actor=WORKER, cause="restore")
+            closed = partial(restrict_again, recording=recording, actor=WORKER, causes=["restore"])
             await self.database.write(closed)
             report.findings.append(
                 f"{recording.id}: it is available and its manifest is missing. It may have been erased shortly "

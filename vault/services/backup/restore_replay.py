@@ -1,6 +1,6 @@
 """Apply the changes that the log says to rows that exist already; closing acts are never undone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -9,7 +9,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.recordings.recording import GONE, State, cause_in
+from vault.domain.recordings.recording import GONE, State, causes_in
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
 from vault.services.lifecycle.restore_states import (
@@ -29,7 +29,7 @@ async def replay(
 ) -> None:
     """Apply the anchored log's changes to existing rows; closing acts are never undone."""
     replay, own = divergence.lost, divergence.own
-    causes = {id_: cause_in(result) for id_, result in replay.restriction_results.items()}
+    causes = {id_: causes_in(results) for id_, results in replay.restriction_results.items()}
     changes: list[Callable[[Transaction], object]] = [
         *(partial(_erase, id_) for id_ in replay.erased),
         *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
@@ -68,13 +68,13 @@ def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  
     restore_refusal(tx, recording_id, code)
     if own:
         # It was admitted since, by a database that lacked the refusal.
-        _restrict(recording_id, "restore", tx)
+        _restrict(recording_id, ["restore"], tx)
 
 
-def _restrict(recording_id: str, cause: str | None, tx: Transaction) -> None:
+def _restrict(recording_id: str, causes: Iterable[str], tx: Transaction) -> None:
     recording = tx.recordings.by_id(recording_id)
     if recording is not None and recording.state not in GONE:
-        restrict_again(tx, recording, actor=WORKER, cause=cause)
+        restrict_again(tx, recording, actor=WORKER, causes=causes)
 
 
 def _lift(recording_id: str, tx: Transaction) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.signals import Work
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import Listed, ListedPage
@@ -19,6 +22,8 @@ from vault.services.shared.job import ClaimJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+#: Statuses by which a platform refuses the credentials.
+_UNAUTHORIZED: Final = frozenset({401, 403})
 #: Interval between two comparisons of a connection's list.
 INTERVAL = timedelta(minutes=15)
 #: How far a comparison reaches back before the previous one: media may take a day to be ready.
@@ -26,6 +31,10 @@ OVERLAP = timedelta(hours=24)
 #: Recordings of younger calls are skipped: their webhook may still arrive.
 MIN_AGE = timedelta(minutes=5)
 _MAX_PAGES = 1000
+
+
+class _NotAuthorized(FetchFailed):
+    """The platform refuses the credentials of a connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +71,9 @@ class ReconcileProvider:
         except (FetchFailed, NotFound) as error:
             # NotFound: the connection was deleted in the meantime.
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
-            code = "unreachable" if isinstance(error, FetchFailed) and error.host_down else "answer"
-            await self.database.write(lambda tx: tx.connections.note_list_error(connection.id, now, code))
+            await self.database.write(partial(_note_failure, connection, now, _code(error)))
             return True
-        # With ``was``: an admin's earlier ``collect_from``, set in the meantime, is not overwritten.
-        await self.database.write(lambda tx: tx.connections.reconciled(connection.id, now, was=until))
+        await self.database.write(partial(_note_success, connection, now, until))
         if missed:
             _LOG.warning("reconcile.missed", connection_id=connection.id, count=missed)
         return True
@@ -91,7 +98,12 @@ class ReconcileProvider:
     ) -> ListedPage:
         opened = await self.connection_cache.get(connection.id)
         request = provider.list_request(since, cursor, opened.access(self.clock()))
-        return ListedPage() if request is None else provider.listed(await self.rest.send(request))
+        if request is None:
+            return ListedPage()
+        reply = await self.rest.send(request)
+        if reply.status in _UNAUTHORIZED:
+            raise _NotAuthorized(f"The platform answered {reply.status}.")
+        return provider.listed(reply)
 
     async def _announce_missed(self, connection: Connection, listed: Listed, now: datetime) -> int:
         """Announce a listed recording; return 1 if it was missed, else 0."""
@@ -122,3 +134,29 @@ class ReconcileProvider:
         await self.database.write(lambda tx: tx.events.append(event))
         metrics.MISSED.labels(connection.provider).inc()
         return 1
+
+
+def _code(error: FetchFailed | NotFound) -> str:
+    if isinstance(error, _NotAuthorized):
+        return "unauthorized"
+    return "unreachable" if isinstance(error, FetchFailed) and error.host_down else "answer"
+
+
+def _note_failure(connection: Connection, now: datetime, code: str, tx: Transaction) -> None:
+    """Note why the list could not be read; tell the account once that its credentials are refused."""
+    tx.connections.note_list_error(connection.id, now, code)
+    if code != "unauthorized" or tx.connections.get(connection.id) is None:
+        return
+    if tx.connection_alerts.begin(connection.id, "unauthorized", now):
+        tx.events.append(
+            AccessEvent(
+                type="connection.needs_authorization", at=now, account_id=connection.account_id, actor="worker",
+                result=connection.id,
+            )
+        )  # fmt: skip
+
+
+def _note_success(connection: Connection, now: datetime, was: datetime, tx: Transaction) -> None:
+    """Note up to when the list was compared; an admin's earlier ``collect_from``, set meanwhile, is not overwritten."""
+    tx.connections.reconciled(connection.id, now, was=was)
+    tx.connection_alerts.end(connection.id, "unauthorized")

@@ -61,7 +61,8 @@ class RetryRecording:
         if recording.state is State.REFUSED:
             raise _refused(recording)
         if recording.state in _ARRIVED:
-            raise Refused("The recording is stored already.", reasons=("stored",))
+            text = "The recording is stored already. Upload other audio of its call under another name."
+            raise Refused(text, reasons=("stored",))
         if recording.connection_id is None:
             text = "The recording was uploaded, so there is no URL to fetch it from: upload it again."
             raise Refused(text, reasons=("uploaded",))
@@ -96,5 +97,5 @@ class RetryRecording:
 
 def _refused(recording: Recording | None) -> Refused:
     reasons = () if recording is None else recording.reasons
-    text = "The recording was refused, which is final."
+    text = "The recording was refused, which is final. If its reason is gone, upload it under another name."
     return Refused(text, reasons=[reason.code for reason in reasons])

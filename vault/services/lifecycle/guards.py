@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.stores.retention.retention_policies import RetentionMarks, RetentionPolicies
@@ -44,13 +44,16 @@ def forbid_while_held(tx: Transaction, recording: Recording) -> None:
         raise Held([hold.id for hold in held])
 
 
-def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: datetime) -> Judgement:
+def judge_now(
+    tx: Transaction, recording: Recording, wish: Wish | None, now: datetime, *, ahead: timedelta = timedelta()
+) -> Judgement:
     """Judge a recording by what this transaction sees. The caller holds the account's lock.
 
     A hold or a policy that cannot be read, or terms that another version of it computed, keep the recording.
+    ``ahead``: so much later, by the policies of now: holds and minima may have ended then.
     """
     try:
-        holds = tx.holds.covering(recording, now)
+        holds = tx.holds.covering(recording, now + ahead)
     except Tampered:
         _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
         return _not_computed()
@@ -61,14 +64,14 @@ def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: dat
         return _not_computed()
     if recording.state is not State.AVAILABLE:
         # The policy counts from the gate on.
-        return judge(RetentionTerms(version=policies.current.version), holds, wish, now)
+        return judge(RetentionTerms(version=policies.current.version), holds, wish, now + ahead)
     marks = tx.retention.marks(recording.id)
     if marks is None or marks.policy_version != policies.stamp:
         depends = wish is None or wish == "retention" or (wish != "ground" and _may_stop(policies, wish))
         if not holds and depends:
             return _not_computed()
         marks = None
-    return judge(terms_of_marks(marks, policies), holds, wish, now)
+    return judge(terms_of_marks(marks, policies), holds, wish, now + ahead)
 
 
 def terms_of_marks(marks: RetentionMarks | None, policies: RetentionPolicies) -> RetentionTerms:

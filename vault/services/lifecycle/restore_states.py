@@ -77,7 +77,7 @@ def _close(tx: Transaction, row: Recording, tombstone: Recording) -> bool:
     restore_refusal(tx, row.id, "refused_before")
     if row.restricted or row.state is State.REFUSED:
         return False
-    restrict_again(tx, row, actor=WORKER, cause="restore")
+    restrict_again(tx, row, actor=WORKER, causes=["restore"])
     return True
 
 

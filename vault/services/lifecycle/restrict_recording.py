@@ -16,7 +16,7 @@ from vault.ports.clock import Clock
 from vault.sentence import Sentence
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
 from vault.services.shared.encrypted_fields import OpenedRecording, open_consents
-from vault.services.shared.end_listening import restrict
+from vault.services.shared.end_listening import log_restriction, restrict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,10 @@ class RestrictRecording:
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
-        Setting the current value changes nothing. ``request_id``: the request of a person that it is restricted for;
-        such a restriction is lifted only after the person was told, at ``told_at`` (GDPR article 18(3)).
-        ``informed``: the requests whose persons were informed; needed if there are several. The no of a party is taken
-        back by a new consent of that party alone.
+        Setting the current value changes nothing, but another cause has an event of its own. ``request_id``: the
+        request of a person that it is restricted for; such a restriction is lifted only after the person was told, at
+        ``told_at`` (GDPR article 18(3)). ``informed``: the requests whose persons were informed; needed if there are
+        several. The no of a party is taken back by a new consent of that party alone.
 
         Raises NotFound, RecordingErased, Refused while an erasure of it waits or the no of a party stands, and Invalid
         without ``told_at`` and ``informed`` where they are needed.
@@ -96,23 +96,32 @@ class RestrictRecording:
         if recording.state in SETTLED and opened is None:
             return False
         cause = request_id or "admin"
+        changes = recording.restricted != restricted
         if restricted:
-            tx.requests.note_restriction(recording_id, cause)
+            changes |= tx.requests.note_restriction(recording_id, cause)
         elif said is None or not said.is_all(tx, recording):
             return False
         else:
             _end_causes(tx, recording, said, told_at, informed)
-        if recording.restricted == restricted:
+        if not changes:
             if restricted:
                 tx.closing_acts.recall(account_id, "recording.restricted", recording_id)
             return True
         if recording.state in SETTLED and opened is not None:
             append(tx, opened, "restriction", entry, at=self.clock())
         if restricted:
-            restrict(tx, recording, at=tx.now(), actor=actor, cause=cause)
+            _restrict(tx, recording, actor, cause)
         else:
             _lift(tx, recording, actor)
         return True
+
+
+def _restrict(tx: Transaction, recording: Recording, actor: str, cause: str) -> None:
+    """Restrict it, or note another cause if it is restricted already, with the event."""
+    if recording.restricted:
+        log_restriction(tx, recording, at=tx.now(), actor=actor, result=cause)
+    else:
+        restrict(tx, recording, at=tx.now(), actor=actor, cause=cause)
 
 
 def _lift(tx: Transaction, recording: Recording, actor: str) -> None:

@@ -9,7 +9,7 @@ with it (``services/lifecycle/delete_packages.py``). Nor does the end of a sessi
 which ends what its holder hears (``revoke_links.py``), and leaves the links that he made for others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,6 +102,12 @@ def restrict(
     caller holds the account's lock and the call's.
     """
     tx.requests.note_restriction(recording.id, cause)
+    log_restriction(tx, recording, at=at, actor=actor, result=result or cause)
+    _restrict(tx, recording, at=at, actor=actor)
+
+
+def log_restriction(tx: Transaction, recording: Recording, *, at: datetime, actor: str, result: str) -> None:
+    """Append the event of a cause for which a recording is restricted: the first one, or one beside others."""
     tx.events.append(
         AccessEvent(
             type="recording.restricted",
@@ -109,18 +115,17 @@ def restrict(
             account_id=recording.account_id,
             actor=actor,
             recording_id=recording.id,
-            result=result or cause,
+            result=result,
         )
     )
-    _restrict(tx, recording, at=at, actor=actor)
 
 
-def restrict_again(tx: Transaction, recording: Recording, *, actor: str, cause: str | None) -> None:
+def restrict_again(tx: Transaction, recording: Recording, *, actor: str, causes: Iterable[str]) -> None:
     """Restrict a recording as the log or a closing act says, which has the event: an old database served it meanwhile.
 
-    ``cause``: what the event says of it (``cause_in``). Its manifest becomes due, which may be out of date.
+    ``causes``: what its events say of it (``causes_in``). Its manifest becomes due, which may be out of date.
     """
-    if cause is not None:
+    for cause in causes:
         tx.requests.note_restriction(recording.id, cause)
     _restrict(tx, recording, at=tx.now(), actor=actor)
     tx.queue.rewrite_manifest(recording.id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
 from vault.database.account_parts.part import account_changed
+from vault.database.schema.calls import connection_alerts
 from vault.database.schema.core import connections
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
@@ -82,6 +83,7 @@ class ConnectionRows(Rows):
     def delete(self, connection: Connection) -> None:
         """Delete a connection, with its credentials."""
         self._db.execute(delete(connections).where(connections.c.id == connection.id))
+        self._db.execute(delete(connection_alerts).where(connection_alerts.c.connection_id == connection.id))
         account_changed(self._db, connection.account_id)
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:

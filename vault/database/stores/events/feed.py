@@ -24,6 +24,7 @@ from vault.database.schema.events import (
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
+from vault.domain.events.endpoint import wants
 
 # Max deletions in one transaction, so that it does not delay other writers.
 _BATCH_SIZE: Final = 1000
@@ -116,6 +117,11 @@ class EventFeedRows(Rows):
             Subscription(**{**row, "types": tuple(row["types"] or ())})
             for row in self._db.execute(query).mappings()
         ]
+
+    def accounts_with(self, name: str) -> Sequence[str]:
+        """Return the accounts that receive events of this type, by an endpoint or because they ask for them."""
+        rows = self._db.execute(select(_S.account_id, _S.endpoint_id, _S.types))
+        return sorted({row.account_id for row in rows if row.endpoint_id is None or wants(row.types, name)})
 
     def take_numbers(self, account_id: str, number: int, *, first: int) -> int:
         """Take as many numbers of an account; return the one before them, which is ``first`` if it had none."""

@@ -247,9 +247,11 @@ class RequestRows(Rows):
         c = person_restrictions.c
         return set(self._db.execute(select(c.recording_id).where(c.request_id == request_id)).scalars())
 
-    def note_restriction(self, recording_id: str, cause: str) -> None:
-        """Note that a recording is restricted for a request, or for another cause, besides others."""
-        insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": cause})
+    def note_restriction(self, recording_id: str, cause: str) -> bool:
+        """Note that a recording is restricted for a request, or for another cause, besides others; False if it was."""
+        return bool(
+            insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": cause})
+        )
 
     def end_restriction(self, recording_id: str) -> None:
         """Forget why a recording was restricted."""

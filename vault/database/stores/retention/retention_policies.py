@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy import bindparam, case, func, insert, select, text, tuple_, update
 
 from vault.database.account_parts.part import account_changed
 from vault.database.account_parts.retention_policies import (
@@ -181,6 +181,8 @@ class RetentionRows(Rows):
         values = {
             "retention_class": terms.class_name, "policy_version": stamp, "act_at": terms.act_at,
             "minimum_until": terms.minimum_until, "legal_until": terms.legal_until, "holds": 0,
+            # Told again if it moves.
+            "due_told": case((r.act_at == terms.act_at, r.due_told)),
         }  # fmt: skip
         if lock and terms.legal_until is not None:
             values["lock_state"] = "wanted"

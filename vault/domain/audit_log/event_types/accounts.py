@@ -7,10 +7,11 @@ from vault.domain.audit_log.event_types.event_rules import ClosesNothing, Closin
 
 AccountEvent = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
-    "vault.restored", "log.database_went_back", "store.went_back",
+    "vault.restored", "log.database_went_back", "log.checkpoint", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
     "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
-    "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "switch.changed",
+    "callback.changed", "callback.deleted", "connection.changed", "connection.deleted",
+    "connection.silent", "connection.needs_authorization", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
 ]  # fmt: skip
@@ -20,6 +21,13 @@ _SETTING: Final = ClosesNothing("a setting, which the account's object has")
 _ROTATION: Final = ClosesNothing("a rotation goes on from the rows; the destruction of a version closes")
 _LOSS: Final = ClosesNothing("it says what was lost and brought back, and changes nothing")
 _OF_NONE: Final = NoSentence.OF_NO_RECORDING
+_PLATFORM: Final = EventRules(
+    closes=ClosesNothing("it says how a platform behaves, which is found again"),
+    replay="nothing",
+    needs_permission=True,
+    grants=None,
+    sentence=_OF_NONE,
+)
 
 ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     "key.created": EventRules(
@@ -48,6 +56,10 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "log.database_went_back": EventRules(
         closes=_LOSS, replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "log.checkpoint": EventRules(
+        closes=ClosesNothing("it says what the log was"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "store.went_back": EventRules(
         closes=_LOSS, replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE
@@ -100,6 +112,8 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
         closes=Closing(content="none", until="leaf", subject="subject"),
         replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
+    "connection.silent": _PLATFORM,
+    "connection.needs_authorization": _PLATFORM,
     "switch.changed": EventRules(
         closes=Closing(content="switch", until="leaf", subject="account_id", when=lambda result: result == "off"),
         replay="leaf", needs_permission=True, grants=None, sentence=_OF_NONE,

@@ -10,7 +10,7 @@ RightsEvent = Literal[
     "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
     "export.deleted",
     "hold.placed", "hold.release_asked", "hold.released",
-    "retention.changed", "retention.due", "retention.paused", "retention.resumed",
+    "retention.changed", "retention.due_soon", "retention.due", "retention.paused", "retention.resumed",
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",
     "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
@@ -88,6 +88,11 @@ RIGHTS_EVENTS: Final[Mapping[RightsEvent, EventRules]] = {
     "retention.changed": EventRules(
         closes=Closing(content="retention", until="account_object", subject="result"),
         replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "retention.due_soon": EventRules(
+        closes=ClosesNothing("the row has its date, and it is told again after a loss"),
+        replay="nothing", needs_permission=True, grants=None,
+        sentence="Its retention period ends within 30 days{why}",
     ),
     "retention.due": EventRules(
         closes=ClosesNothing("the sweep finds again what is due"),

@@ -11,7 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import GONE, Recording, State, cause_in
+from vault.domain.recordings.recording import GONE, Recording, State, causes_in
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_content import CALL, OBJECTION, RECORDING, TOLD, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
@@ -64,7 +64,7 @@ def _living(tx: Transaction, event: AccessEvent) -> Recording | None:
 def _restrict(tx: Transaction, event: AccessEvent) -> None:
     row = _living(tx, event)
     if row is not None:
-        restrict_again(tx, row, actor=event.actor, cause=cause_in(event.result))
+        restrict_again(tx, row, actor=event.actor, causes=causes_in([event.result]))
 
 
 def _await_erasure(tx: Transaction, event: AccessEvent) -> None:

@@ -153,7 +153,7 @@ class ConnectionOut(BaseModel):
     last_refusal: str | None = None
     #: Up to when the platform's own list was compared with what it announced.
     reconciled_until: MomentOut | None = None
-    #: When and why that list could not be read: `unreachable` or `answer`.
+    #: When and why that list could not be read: `unreachable`, `unauthorized` or `answer`.
     last_list_error_at: MomentOut | None = None
     last_list_error: str | None = None
 
