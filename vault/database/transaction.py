@@ -46,6 +46,7 @@ from vault.database.stores.outbox.attempts import AttemptRows
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.outbox.outcomes import OutboxOutcomes
+from vault.database.stores.playback.access_hours import AccessHourRows
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
 from vault.database.stores.recordings.evidence import EvidenceRows
@@ -134,6 +135,7 @@ class Transaction:
     object_checks = _Store(ObjectCheckRows)
 
     links = _Store(LinkRows)
+    access_hours = _Store(AccessHourRows)
     link_keys = _Store(LinkKeyRows)
 
     closing_acts = _Store(ClosingActRows)

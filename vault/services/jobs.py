@@ -25,6 +25,7 @@ from vault.services.ingest.watch_connections import WatchConnections
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.close_sessions import EndSessions
+from vault.services.playback.watch_access import WatchAccess
 from vault.services.recordings.remove_erased import RemoveErased, RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.adopt_deliveries import AdoptDeliveries
@@ -59,6 +60,8 @@ class Jobs:
     provider_requests: ProviderRequests
     #: Write the missing end events of sessions that are over.
     end_sessions: EndSessions
+    #: Tell accounts who heard unusually many recordings.
+    watch_access: WatchAccess
     #: Sequence events into the log's tree, sign and anchor its head, publish it.
     log_publisher: LogPublisher
     #: Send the access log to the operator's SIEM.

@@ -63,7 +63,9 @@ async def tell_every_type(house: House, recording_id: str) -> None:
         for name, kind in OUTWARD_TYPES.items():
             example = {**kind.example, **({"recording": recording_id} if "recording" in kind.data else {})}
             fields: Any = {source: example[field] for field, source in kind.data.items()}
-            event = AccessEvent(type=name, at=tx.now(), account_id=house.account.id, actor="worker", **fields)
+            event = AccessEvent(
+                type=name, at=tx.now(), account_id=house.account.id, **{"actor": "worker", **fields}
+            )
             # As a leaf: nothing is closed.
             tx.events.append_leaf(event.body)
 

@@ -67,3 +67,17 @@ recording_notes = Table(
     Column("changed_at", Moment, nullable=False),
     Index("ix_recording_notes_author", "recording_id", "author"),
 )
+
+# How many recordings somebody got within an hour, where an account is told what is unusual; kept for 28 days.
+access_hours = Table(
+    "access_hours",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    # The id of an API key, or the keyed hash of a listener.
+    Column("subject", String, primary_key=True),
+    # Hours since 1970 in UTC.
+    Column("hour", Integer, primary_key=True),
+    Column("recordings", Integer, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Index("ix_access_hours_hour", "hour"),
+)

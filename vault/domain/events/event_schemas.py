@@ -17,6 +17,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "hold": "The id of the hold.",
     "notice": "The id of the notice.",
     "request": "The id of the request.",
+    "actor": "The id of the API key, or of a link of the listener.",
+    "recordings": "How many recordings that were.",
     "checkpoint": "The signed note, as `GET /v1/access-log/checkpoint` gives it.",
     "connection": "The id of the connection.",
     "approval": "The id of the approval.",

@@ -18,7 +18,7 @@ Subject = Literal[
     "recording", "link", "hold", "consent", "request", "approval", "account", "connection", "destination"
 ]
 #: The fields of a log entry that ``data`` may have.
-LeafField = Literal["recording_id", "link_id", "result"]
+LeafField = Literal["recording_id", "link_id", "actor", "result"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +145,14 @@ _TYPES: Final = (
     _link("link.created", "A link to a recording was created."),
     _link("playback.open", "A link was opened."),
     _link("link.revoked", "A link was revoked."),
+    OutwardType(
+        name="access.unusual",
+        subject="link",
+        sentence="Somebody heard or downloaded unusually many recordings in an hour.",
+        data={"actor": "actor", "recordings": "result"},
+        outlives_erasure=True,
+        example={"actor": "link_6a1f0c2b9d3e4857", "recordings": "64"},
+    ),
     _hold("hold.placed", "A hold was placed."),
     _hold("hold.released", "A hold was released."),
     _consent(

@@ -8,7 +8,7 @@ from vault.domain.audit_log.event_types.event_rules import ClosesNothing, Closin
 PlaybackEvent = Literal[
     "link.created", "link.revoked", "link.cut", "link_key.registered", "link_key.changed", "link_key.deleted",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
-    "download.grant", "download.end", "waveform.read",
+    "download.grant", "download.end", "waveform.read", "access.unusual",
 ]  # fmt: skip
 
 _LISTENING: Final = ClosesNothing("it says what somebody got, and changes nothing")
@@ -61,5 +61,9 @@ PLAYBACK_EVENTS: Final[Mapping[PlaybackEvent, EventRules]] = {
     ),
     "waveform.read": EventRules(
         closes=_LISTENING, replay="nothing", needs_permission=True, grants=None, sentence="Waveform read by {who}",
+    ),
+    "access.unusual": EventRules(
+        closes=_LISTENING, replay="nothing", needs_permission=True, grants=None,
+        sentence=NoSentence.OF_NO_RECORDING,
     ),
 }  # fmt: skip
