@@ -36,6 +36,8 @@ def _take(secure: ssl.SSLSocket, folder: Path, dies_after: int) -> None:
             taken += len(block)
             if 0 < dies_after <= taken:
                 os._exit(9)
+    # It has written everything, and says so.
+    secure.unwrap()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """rsyslog of Debian as the collector of the log: it is killed and comes back, and has every leaf."""
 
+import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +39,12 @@ def rsyslog(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def taken(place: Place) -> list[dict[str, Any]]:
-    """Return what rsyslog wrote."""
-    return [json.loads(line) for line in (place.folder / "messages").read_text().splitlines()]
+    """Return what rsyslog wrote, but for a line in which it was killed."""
+    found = []
+    for line in (place.folder / "messages").read_text().splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 async def test_rsyslog_has_every_leaf(house: House, place: Place):
@@ -65,3 +70,63 @@ async def test_rsyslog_has_every_leaf(house: House, place: Place):
         await until_it_listens(place)
         await replace(job, _failures=_Failures())()
     check(taken(place), size)
+
+
+@asynccontextmanager
+async def killed_after(place: Place, process: subprocess.Popen[bytes], number: int) -> AsyncIterator[Place]:
+    """Pass on what comes to rsyslog, which is killed once it has got so many bytes and written some of them.
+
+    The vault sees the end of the connection alone, as if rsyslog had read everything and died before it wrote that.
+    """
+    before = len(taken(place))
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, on = await asyncio.open_connection("localhost", place.port)
+        answers = asyncio.create_task(copy(back, writer))
+        got = 0
+        while data := await reader.read(4096):
+            got += len(data)
+            if got <= number:
+                on.write(data)
+                await on.drain()
+            elif process.poll() is None:
+                while len(taken(place)) == before:
+                    await asyncio.sleep(0.01)
+                process.kill()
+                process.wait()
+        await answers
+        for one in (on, writer):
+            one.close()
+
+    async with await asyncio.start_server(pass_on, "localhost", 0) as server:
+        yield replace(place, port=server.sockets[0].getsockname()[1])
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what rsyslog answers in the handshake, and the end of it."""
+    with suppress(OSError):
+        while data := await reader.read(4096):
+            writer.write(data)
+    writer.write_eof()
+
+
+async def test_rsyslog_is_killed_in_the_middle_of_a_batch(house: House, place: Place):
+    """What it had of the batch comes again, with the same indexes, and nothing is left out."""
+    require("rsyslogd", install="apt-get install rsyslog rsyslog-openssl")
+    await happen(house, 30)
+    with rsyslog(place) as process:
+        await until_it_listens(place)
+        await place.job(house)()
+        size = await happen(house, 900)
+        async with killed_after(place, process, 150_000) as through:
+            job = through.job(house)
+            await job()
+    assert job._failures.count == 1
+    had = {one["index"] for one in taken(place) if "index" in one}
+    assert 30 < len(had) < size
+    with rsyslog(place):
+        await until_it_listens(place)
+        await place.job(house)()
+    check(taken(place), size)
+    indexes = [one["index"] for one in taken(place) if "index" in one]
+    assert len(indexes) > len(set(indexes)) == size

@@ -36,6 +36,8 @@ class TlsCollector:
     port: int
     context: ssl.SSLContext
     encode: Callable[[Line], bytes]
+    #: Whether it ends its side by close_notify, as RFC 5425 (4.4) wants it of syslog.
+    ends_by_notify: bool
     is_set: bool = True
 
     async def deliver(self, lines: Sequence[Line]) -> None:
@@ -59,8 +61,10 @@ class TlsCollector:
             try:
                 secure.unwrap()
             except ssl.SSLEOFError:
-                # It ended the connection without close_notify, and without a reset: it had read to the end.
-                return
+                # It ended the connection without close_notify, and without a reset: it had read to the end, and may
+                # have died before it wrote that.
+                if self.ends_by_notify:
+                    raise
 
 
 def collector_of(url: str | None, public_url: str) -> "NoCollector | TlsCollector":
@@ -90,6 +94,7 @@ def collector_of(url: str | None, public_url: str) -> "NoCollector | TlsCollecto
         host=parts.hostname or "",
         port=port,
         context=_context(options),
+        ends_by_notify=format_ == "syslog",
         encode=as_json if format_ == "json" else lambda line: as_syslog(line, host),
     )
 
