@@ -20,6 +20,7 @@ from bench.listeners import listeners
 from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
 from bench.opens import opens
+from bench.pace import pace
 from bench.proofs import proofs
 from bench.recovery import outage, recovery
 from bench.retention import retention
@@ -64,6 +65,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "console": console,
     "waiting": waiting,
     "events": events,
+    "pace": pace,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its

@@ -1,30 +1,20 @@
-"""Coming back to a link: anyone who holds one of its sessions is led there, and nobody else sees a difference.
-
-A browser's player is sent the audio at its pace: half a minute ahead, then four times as fast as it is heard.
-"""
+"""Coming back to a link: anyone who holds one of its sessions is led there, and nobody else sees a difference."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import update
 
-from tests.support.tenant import Tenant, open_link, tone
+from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links, sessions
 from vault.web.app import PublicUrl
-from vault.web.audio import response
-from vault.web.audio.response import Pace
 from vault.web.http.html import not_valid
-
-SECONDS = 90
-HEARD = tone(SECONDS)
-BROWSER = {"Sec-Fetch-Dest": "audio"}
 
 
 @pytest.fixture
@@ -149,65 +139,3 @@ def test_many_cookies_are_no_work(house: House, opened: tuple[httpx.Client, str,
     ):
         shown = house.client({"Cookie": cookie}).get(url)
         assert (shown.status_code, "Continue" in shown.text) == (200, found)
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were asked for, and not made."""
-    asked: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        asked.append(seconds)
-
-    monkeypatch.setattr(response, "pause", pause)
-    return asked
-
-
-@pytest.fixture(scope="module")
-def session(house: House) -> tuple[httpx.Client, str]:
-    """A listener with an open session on a minute and a half of sound."""
-    tenant = Tenant.open(house.admin)
-    recording = tenant.uploaded(HEARD)
-    link = tenant.http.post(tenant.url(f"/recordings/{recording}/links"), json={"listener": "robin"}).json()
-    listener = house.client()
-    opened = listener.post(f"{httpx.URL(link['url']).path}/open")
-    return listener, opened.headers["location"]
-
-
-def test_a_player_is_sent_no_more_than_it_can_play(session: Any, pauses: list[float]):
-    """What follows the first half minute would take a quarter of its time, in pauses of five seconds at most."""
-    listener, path = session
-    assert listener.get(f"{path}/audio", headers=BROWSER).content == HEARD
-    # Pauses are not made here, so each is asked for from the beginning.
-    longest = max(pauses)
-    assert (SECONDS - 30) / 4 - 5 <= longest <= (SECONDS - 30) / 4
-    steps = [after - before for before, after in zip([0.0, *pauses], pauses, strict=False)]
-    assert max(steps) <= 5.1
-
-
-def test_a_seek_begins_without_a_pause(session: Any, pauses: list[float]):
-    """Each range has its own half minute."""
-    listener, path = session
-    half_a_minute = len(HEARD) * 29 // SECONDS
-    answer = listener.get(
-        f"{path}/audio", headers=BROWSER | {"Range": f"bytes=500000-{500000 + half_a_minute}"}
-    )
-    assert answer.status_code == 206
-    assert set(pauses) <= {0.0}
-
-
-@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Dest": "empty"}], ids=["a program", "a script"])
-def test_programs_do_not_wait(session: Any, pauses: list[float], headers: dict[str, str]):
-    """Only a media element is paced."""
-    listener, path = session
-    assert listener.get(f"{path}/audio", headers=headers).content == HEARD
-    assert pauses == []
-
-
-def test_a_pace_keeps_up_with_triple_speed():
-    """At three times the speed nobody waits, however long it takes."""
-    pace = Pace(burst=30 * 100.0, rate=4 * 100.0)
-    for second in range(3600):
-        heard = 3 * 100 * second
-        assert pace.pause(heard, float(second)) == 0.0
-    assert pace.pause(30 * 100 + 400, 0.0) == 1.0

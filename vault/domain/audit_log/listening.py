@@ -5,20 +5,20 @@ request that were sent. How grants and ends are matched to requests: see ``audio
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.audio_requests import GRANT_OF, Request, Requests
 
 Span = tuple[int, int]
-#: Bytes per sample and channel, by FFmpeg's codec names: they convert byte positions to seconds.
-_WIDTHS = {
+#: Bytes per sample and channel of the codecs whose seconds all have as many bytes, by FFmpeg's names.
+STEADY_CODECS: Final[Mapping[str, int]] = {
     "pcm_u8": 1, "pcm_s8": 1, "pcm_mulaw": 1, "pcm_alaw": 1, "pcm_s16le": 2, "pcm_s16be": 2, "pcm_s24le": 3,
     "pcm_s24be": 3, "pcm_s32le": 4, "pcm_s32be": 4, "pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8,
 }  # fmt: skip
-
 #: The result code of an end event that the vault writes for a request whose process died: at most this was sent.
 UPPER_BOUND = "upper_bound"
 
@@ -49,7 +49,7 @@ def header_bytes(
     *, codec: str | None, size: int, duration: float, sample_rate: int | None, channels: int | None
 ) -> int | None:
     """Return the bytes before the first sample; None for a variable bit rate, or where a value is missing."""
-    width = _WIDTHS.get(codec or "")
+    width = STEADY_CODECS.get(codec or "")
     if width is None or not sample_rate or not channels:
         return None
     header = size - round(duration * sample_rate) * channels * width

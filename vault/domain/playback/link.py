@@ -190,8 +190,8 @@ def check_networks(networks: Iterable[str]) -> None:
             ) from error
 
 
-def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Split [start, end) into grant windows that double from FIRST_WINDOW to MAX_WINDOW.
+def windows(start: int, end: int, longest: int = MAX_WINDOW) -> Iterator[tuple[int, int]]:
+    """Split [start, end) into grant windows that double from FIRST_WINDOW to ``longest``, a multiple of it.
 
     Each ends at a multiple of FIRST_WINDOW, the length of a sealed frame, so no frame is read for two windows. A rest
     of less than FIRST_WINDOW belongs to the window before it, so a short range is one window.
@@ -202,4 +202,4 @@ def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
         if end - stop < FIRST_WINDOW:
             stop = end
         yield start, stop
-        start, length = stop, min(MAX_WINDOW, length * 2)
+        start, length = stop, min(longest, length * 2)

@@ -18,8 +18,9 @@ from vault.database.stores.hot.statements import Grant
 from vault.database.stores.playback.hot_reads import RECORDING, SessionWithLink, read_recording
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.audit_log.listening import STEADY_CODECS
 from vault.domain.ids import new_id
-from vault.domain.playback.link import Link, Session, windows
+from vault.domain.playback.link import MAX_WINDOW, Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
@@ -142,6 +143,7 @@ class AudioStreams:
             + extension("wav" if sealed is recording.rendition else recording.container),
             size=sealed.size,
             duration=recording.duration,
+            is_steady=sealed is recording.rendition or (recording.codec or "") in STEADY_CODECS,
             etag=etag(sealed),
             event=event,
         )
@@ -153,8 +155,10 @@ class AudioStreams:
             return "application/octet-stream"
         return content_type(container)
 
-    async def stream(self, audio: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
-        """Stream a byte range of the audio.
+    async def stream(
+        self, audio: PlayableAudio, start: int, end: int, *, longest: int = MAX_WINDOW
+    ) -> AsyncIterator[bytes]:
+        """Stream a byte range of the audio, in grants of at most ``longest`` bytes.
 
         Grant the first window, decrypt its first block, and return the blocks of [start, end).
 
@@ -166,7 +170,7 @@ class AudioStreams:
             return _nothing()
         if audio.event.session_id is not None:
             await self.allowance.use(audio.event.session_id)
-        plan = windows(start, end)
+        plan = windows(start, end, longest)
         window = next(plan)
         try:
             first = await self._read_beside(self._grant(audio, window), audio, start, window[1])

@@ -34,6 +34,8 @@ class PlayableAudio:
     size: int
     #: Seconds; None if unknown.
     duration: float | None
+    #: Whether all its seconds have as many bytes.
+    is_steady: bool
     #: The object's own id; each ingest attempt has another one.
     etag: str
     #: The template of every grant; each gets its own id, time and range.

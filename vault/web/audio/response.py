@@ -3,60 +3,41 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
+from vault.domain.playback.link import MAX_WINDOW
+from vault.domain.playback.pace import UNSTATED, Pace
 from vault.errors import NotSatisfiable
 from vault.services.playback.playable_audio import PlayableAudio
 from vault.web.http.conditions import unmet
 
 #: Timeout for sending one piece to a client that does not read, in seconds.
 _WRITE_TIMEOUT = 60.0
-#: Seconds of audio that a player gets without delay at the beginning of each request.
-_BURST_SECONDS = 30.0
-#: Seconds of audio for each second after that: the player's max speed is 2.
-_RATE_FACTOR = 4.0
-#: Max seconds between two pieces sent to a player.
-_MAX_PAUSE = 5.0
+#: Seconds between two pieces that a player gets.
+_PIECE_SECONDS = 2.0
 #: Values of Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
 _PLAYERS = {"audio", "video"}
 pause = asyncio.sleep
-#: Returns the blocks of a byte range of the audio.
-Stream = Callable[[PlayableAudio, int, int], Awaitable[AsyncIterator[bytes]]]
+
+
+class Stream(Protocol):
+    """Returns the blocks of a byte range of the audio, granted in windows of at most ``longest`` bytes."""
+
+    def __call__(
+        self, audio: PlayableAudio, start: int, end: int, *, longest: int
+    ) -> Awaitable[AsyncIterator[bytes]]:
+        """Raises what the service raises before the first byte."""
+
+
 _RANGE = re.compile(r"([0-9]{0,128}+)-([0-9]{0,128}+)", re.ASCII)
 #: Max characters of the header: positions have no upper limit, and numbers of this length are still fast to parse.
 _MAX_LENGTH = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """The rate limit for audio sent to a player: twice what its max speed needs.
-
-    A browser reads ahead as far as its memory allows, and all of it is recorded as sent.
-    """
-
-    #: Bytes that are sent without delay at the beginning of each request, so that seeking is not slowed down.
-    burst: float
-    #: Bytes per second after that.
-    rate: float
-
-    @classmethod
-    def of(cls, sound: PlayableAudio) -> "Pace | None":
-        """Return the pace for an audio; None if its duration is unknown."""
-        if not sound.duration:
-            return None
-        rate = sound.size / sound.duration
-        return cls(burst=rate * _BURST_SECONDS, rate=rate * _RATE_FACTOR)
-
-    def pause(self, sent: int, elapsed: float) -> float:
-        """Return the seconds to wait before the next byte, after ``sent`` bytes in ``elapsed`` seconds."""
-        return max(0.0, (sent - self.burst) / self.rate - elapsed)
 
 
 class _Blocks(StreamingResponse):
@@ -66,7 +47,7 @@ class _Blocks(StreamingResponse):
 
     def _pieces(self, block: bytes) -> Iterator[bytes]:
         """Split a block to keep the pauses short: proxies drop a stream that is idle for a minute."""
-        step = len(block) if self.pace is None else max(1, int(self.pace.rate * _MAX_PAUSE))
+        step = len(block) if self.pace is None else max(1, int(self.pace.rate * _PIECE_SECONDS))
         return (block[start : start + step] for start in range(0, len(block), step))
 
     async def stream_response(self, send: Send) -> None:
@@ -90,12 +71,17 @@ class _Blocks(StreamingResponse):
 
 
 async def answer(
-    request: Request, sound: PlayableAudio, stream: Stream, *, filename: str | None = None
+    request: Request,
+    sound: PlayableAudio,
+    stream: Stream,
+    *,
+    filename: str | None = None,
+    speed: float | None = None,
 ) -> Response:
     """Answer a GET or HEAD for audio. Raises NotSatisfiable, and the errors of ``stream`` before the head.
 
-    A media element of a browser, recognized by ``Sec-Fetch-Dest``, is rate-limited by its pace; other clients get the
-    audio as fast as they read it.
+    A media element of a browser, recognized by ``Sec-Fetch-Dest``, and a player that states its ``speed`` are
+    rate-limited by their pace; other clients get the audio as fast as they read it.
 
     HEAD, 304, 412 and 416 send no audio, so nothing is granted for them. HEAD ignores Range (RFC 9110, 14.2).
     """
@@ -119,11 +105,21 @@ async def answer(
     status = 200 if part is None else 206
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    blocks: AsyncIterator[bytes] = await stream(sound, start, end)
+    pace = None if filename else _pace(request, sound, speed)
+    blocks = await stream(sound, start, end, longest=MAX_WINDOW if pace is None else pace.window)
     response = _Blocks(blocks, status_code=status, headers=headers)
-    if request.headers.get("sec-fetch-dest") in _PLAYERS and filename is None:
-        response.pace = Pace.of(sound)
+    response.pace = pace
     return response
+
+
+def _pace(request: Request, sound: PlayableAudio, speed: float | None) -> Pace | None:
+    """Return the pace of a player; None for other clients, and where the duration is unknown."""
+    is_player = speed is not None or request.headers.get("sec-fetch-dest") in _PLAYERS
+    if not is_player or not sound.duration:
+        return None
+    return Pace.of(
+        size=sound.size, duration=sound.duration, is_steady=sound.is_steady, speed=speed or UNSTATED
+    )
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ import { Recovery } from "./recovery.js";
 import { Repeat } from "./repeat.js";
 import { Session } from "./session.js";
 import { connectVolume, toggleMute } from "./sound.js";
+import { Source } from "./source.js";
 import { playAlone } from "./tabs.js";
 import { clock, languageName, localMoment, spoken } from "./times.js";
 import { Turns } from "./turns.js";
@@ -34,9 +35,10 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
   ended: close,
 });
 const recovery = new Recovery(audio, session, { trouble: $("trouble"), play: $("play"), reachable });
-const repeat = new Repeat(audio, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
+const source = new Source(audio, recovery);
+const repeat = new Repeat(() => recovery.position, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
-const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => audio.currentTime });
+const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => recovery.position });
 // Who speaks when; null until the waveform is loaded.
 let turns = null;
 // The channel that is heard alone, from 0; null for all.
@@ -64,11 +66,11 @@ function restore() {
   const reloaded = recall(address), asked = requested();
   const resumed = reloaded || asked !== null ? null : resume(placeName, duration());
   const { at, speed, channel, skip } = { at: asked, speed: "1", channel: "", skip: false, ...(reloaded ?? resumed) };
-  if (at) seek(at);
   $("resumed").hidden = !resumed;
   $("speed").value = speed;
-  setSpeed();
   setSkip(skip);
+  setSpeed();
+  if (at) seek(at);
   const choice = document.querySelector(`#channels input[value="${channel}"]`);
   if (choice) choice.checked = true;
   if (choice && channel !== "") selectChannel(Number(channel));
@@ -109,8 +111,8 @@ function listenToAudio() {
 const BUTTONS = {
   play: toggle,
   back: () => jump(-JUMP), on: () => jump(JUMP),
-  previous: () => goTo(turns?.previous(audio.currentTime)), next: () => goTo(turns?.next(audio.currentTime)),
-  skip: () => setSkip(!skipping(), { announced: true }),
+  previous: () => goTo(turns?.previous(recovery.position)), next: () => goTo(turns?.next(recovery.position)),
+  skip: () => { setSkip(!skipping(), { announced: true }); stateSpeed(); },
   "zoom-in": () => zoom(0.5), "zoom-out": () => zoom(2),
   copy: copyLink,
   share: () => { $("share").search = `?at=${Math.floor(audio.currentTime)}`; },
@@ -157,17 +159,19 @@ function act(key, target) {
 }
 
 function toggle() {
-  const atEnd = audio.ended || (duration() > 0 && audio.currentTime >= reachable(duration()));
+  const atEnd = audio.ended || (duration() > 0 && recovery.position >= reachable(duration()));
   if (!audio.paused && !atEnd) return audio.pause();
   // At the end Play restarts. A seek back from the end sometimes leaves WebKit there; loading does not.
-  if (atEnd) audio.load();
+  if (atEnd && source.resting) seek(0);
+  else if (atEnd) audio.load();
+  source.wake();
   channels.resume();
   // If play() is rejected, an error event follows, or the listener presses again.
   return audio.play().catch(() => {});
 }
 
 function jump(seconds) {
-  goTo(audio.currentTime + seconds);
+  goTo(recovery.position + seconds);
 }
 
 /** Seeks and announces the position; `null` if there is nothing to go to. */
@@ -175,7 +179,7 @@ function goTo(seconds) {
   if (seconds === null || seconds === undefined) return announce(say("no_speaker"));
   seek(seconds);
   // A focused slider is announced by the screen reader itself.
-  if (document.activeElement !== waveform.slider) announce(spoken(audio.currentTime));
+  if (document.activeElement !== waveform.slider) announce(spoken(recovery.position));
 }
 
 function seek(seconds) {
@@ -188,6 +192,12 @@ function seek(seconds) {
 /** Sets the speed, and the default speed for a reload of the audio. */
 function setSpeed() {
   audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
+  stateSpeed();
+}
+
+/** Tells the vault how fast the audio is used up: of a call about half is silence. */
+function stateSpeed() {
+  source.state(audio.playbackRate * (skipping() ? 2 : 1));
 }
 
 function changeSpeed(by) {
@@ -232,7 +242,7 @@ function showZoom() {
 
 /** Puts the moment into the page's address, and copies that. */
 async function copyLink() {
-  history.replaceState(null, "", `#t=${Math.floor(audio.currentTime)}`);
+  history.replaceState(null, "", `#t=${Math.floor(recovery.position)}`);
   try {
     await navigator.clipboard.writeText(location.href);
     tell(say("copied"));
@@ -261,12 +271,13 @@ function steer() {
 
 function showPosition({ moving = !audio.paused } = {}) {
   if (moving) steer();
-  $("now").textContent = clock(audio.currentTime);
+  const at = recovery.position;
+  $("now").textContent = clock(at);
   // A focused button is not renamed each second: the screen reader would read it each time.
   if (document.activeElement !== $("copy")) {
-    $("copy").lastElementChild.textContent = say("copy_link", { time: clock(audio.currentTime) });
+    $("copy").lastElementChild.textContent = say("copy_link", { time: clock(at) });
   }
-  waveform.show(audio.currentTime, { moving });
+  waveform.show(at, { moving });
   notes.follow();
 }
 

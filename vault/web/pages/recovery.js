@@ -28,6 +28,11 @@ export class Recovery {
     return this.broken ?? this.audio.currentTime;
   }
 
+  /** Whether a failure is shown, or a retry is about to come. */
+  get isTrying() {
+    return !this.trouble.hidden || this.audio.error !== null;
+  }
+
   moveTo(position) {
     if (this.broken !== null) this.broken = position;
   }
@@ -40,7 +45,7 @@ export class Recovery {
       // The page requests no audio before Play is pressed, but a retry must load it even while paused.
       this.audio.preload = "metadata";
     });
-    on(["pause"], () => { if (!this.audio.error) this.wanted = false; });
+    on(["pause"], () => { if (!this.audio.error && this.broken === null) this.wanted = false; });
     on(["waiting", "seeking"], () => this.startWaiting());
     on(["playing", "canplay", "seeked", "emptied", "error"], () => this.stopWaiting());
     on(["canplay", "seeked"], () => { this.trouble.hidden = true; });
@@ -114,6 +119,12 @@ export class Recovery {
     clearTimeout(this.retrying);
     this.remember();
     this.audio.load();
+  }
+
+  /** Loads the audio from another address, and continues where it was. */
+  loadFrom(address) {
+    this.remember();
+    this.audio.src = address;
   }
 
   /** Continues where the audio stopped. */

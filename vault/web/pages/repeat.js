@@ -4,9 +4,9 @@ import { spoken } from "./times.js";
 import { say } from "./words.js";
 
 export class Repeat {
-  /** `from`, `to` and `end` are the buttons; `changed(text)` is called with a sentence that says what is repeated. */
-  constructor(audio, { from, to, end, changed }) {
-    Object.assign(this, { audio, buttons: { from, to, end }, changed, from: null, to: null });
+  /** `position()` is in seconds; `from`, `to` and `end` are the buttons; `changed(text)` is called with a sentence that says what is repeated. */
+  constructor(position, { from, to, end, changed }) {
+    Object.assign(this, { position, buttons: { from, to, end }, changed, from: null, to: null });
     from.addEventListener("click", () => this.setFrom());
     to.addEventListener("click", () => this.setTo());
     end.addEventListener("click", () => this.clear());
@@ -22,14 +22,14 @@ export class Repeat {
   }
 
   setFrom() {
-    this.from = this.audio.currentTime;
+    this.from = this.position();
     if (this.to !== null && this.to <= this.from) this.to = null;
     this.show(this.active ? this.between() : say("repeat_from", { position: spoken(this.from) }));
   }
 
   /** Sets the end; without a start, or with one that lies behind it, the part begins at the recording's start. */
   setTo() {
-    this.to = this.audio.currentTime;
+    this.to = this.position();
     if (this.from === null || this.from >= this.to) this.from = 0;
     this.show(this.between());
   }

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.calls.call import Direction, Role, role_of
 from vault.domain.playback.link import Link
+from vault.domain.playback.pace import FASTEST, SLOWEST
 from vault.domain.recordings.media import extension
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
@@ -33,6 +34,15 @@ router = APIRouter(prefix="/s/{session}", tags=["playback"])
 #: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.
 _COOKIE_GRACE = 3600
 SessionId = Annotated[str, Path(max_length=64)]
+Speed = Annotated[
+    float | None,
+    Query(
+        ge=SLOWEST,
+        le=FASTEST,
+        description="For a player: how fast it plays. It gets 12 seconds of listening at once, and then no more than "
+        "it plays. Without it, browsers' own players get enough for double speed, and programs all at once.",
+    ),
+]
 #: Roles of one person; their names are keys of the texts.
 _NAMED: frozenset[Role] = frozenset({"agent", "customer", "caller", "callee"})
 #: Keys of the texts.
@@ -75,7 +85,9 @@ async def show_player(
 @router.head("/audio.{extension}", include_in_schema=False)
 @router.get("/audio.{extension}", include_in_schema=False, response_class=Response)
 @router.get("/audio", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
-async def get_session_audio(request: Request, vault: TheVault, session: SessionId) -> Response:
+async def get_session_audio(
+    request: Request, vault: TheVault, session: SessionId, speed: Speed = None
+) -> Response:
     """Serve the audio, or a range of it, to an open session. Every window is logged before it is sent.
 
     The path with an extension serves the same audio, for browsers that need one in the URL.
@@ -84,7 +96,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     sound = await vault.playback.audio.for_session(
         found.session, found.recording, found.keys, client=client_of(request)
     )
-    return await answer(request, sound, vault.playback.audio.stream)
+    return await answer(request, sound, vault.playback.audio.stream, speed=speed)
 
 
 @router.head("/download", include_in_schema=False)
