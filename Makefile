@@ -10,7 +10,7 @@ OLDEST ?= python3.11
 # installed with --no-compile.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz nightly bench lint lint-infra format openapi lock clean
+.PHONY: help install collect infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz nightly bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,10 @@ pip = $(@D)/bin/pip install --disable-pip-version-check
 	touch $@
 
 install: .venv/installed ## Make .venv with the hashed locks, and the package in it.
+
+# One process leaves the modules that pytest rewrote for those that come together: each of them would rewrite them all.
+collect: install ## Collect every test and run none.
+	@said=$$($(BIN)/pytest --collect-only -qq 2>&1) || { echo "$$said"; exit 1; }
 
 .venv-infra/installed: infra/requirements.lock
 	$(PYTHON) -m venv .venv-infra
