@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 from sqlalchemy import select, update
@@ -21,9 +21,11 @@ from tests.support.service_house import LONG_AGO, House
 from vault.database.schema.outbox import outbox_destinations, outbox_messages
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.errors import Unavailable
 from vault.services.events.endpoints import EndpointChange
 from vault.thread_pools import Threads
 
+T = TypeVar("T")
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
@@ -124,7 +126,7 @@ async def died(house: House, node: int) -> None:
         for destination in tx.connection.execute(outbox_destinations.select()).all():
             tx.outbox_claims.schedule(destination.destination)
 
-    await house.database.write(end)
+    await patiently(lambda: house.database.write(end))
 
 
 async def endpoint(house: House, url: str) -> None:
@@ -146,15 +148,26 @@ async def cause(house: House, number: int) -> None:
             )
         )
 
-    await house.database.write(log)
-    await house.database.write(lambda tx: tx.tree.settle())
+    await patiently(lambda: house.database.write(log))
+    await patiently(lambda: house.database.write(lambda tx: tx.tree.settle()))
+
+
+async def patiently(act: Callable[[], Awaitable[T]]) -> T:
+    """Repeat what was not done, because the database did not answer in time on a busy machine."""
+    while True:
+        try:
+            return await act()
+        except Unavailable as error:
+            assert "Nothing was done" in str(error)
 
 
 async def waits(house: House) -> bool:
     """Return whether anything is still to be published or sent."""
     query = select(outbox_messages.c.id).limit(1)
-    return await house.database.read(
-        lambda tx: tx.event_feed.unread() is not None or tx.connection.execute(query).first() is not None
+    return await patiently(
+        lambda: house.database.read(
+            lambda tx: tx.event_feed.unread() is not None or tx.connection.execute(query).first() is not None
+        )
     )
 
 

@@ -37,6 +37,7 @@ from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.objects.location import open_store
 from vault.objects.s3_client import S3Calls
+from vault.services.outbox import send_outbox
 from vault.services.requests import package_files
 from vault.services.service import Vault
 from vault.thread_pools import Threads
@@ -53,6 +54,8 @@ _LISTS = ("list", "versions")
 MOST = 2
 #: How often a node looks for events to send before it ends, and the seconds between two looks.
 _LOOKS, _PAUSE = 10, 0.1
+#: How often a job is tried.
+_TRIES = 5
 #: The number of a node, which its leases have in their tokens.
 NODE = "DYING_NODE"
 _NO_WAIT = update(person_requests).values(next_try_at=None)
@@ -158,14 +161,14 @@ async def _outbox(vault: Vault) -> None:
 
 async def _events(vault: Vault) -> None:
     """Read the log on, and send the events of it, also what another node has under a lease at this moment."""
+    # One destination at a time, so that another node has work beside it.
+    send_outbox._BATCH_SIZE = 1  # type: ignore[misc]
     for _ in range(_LOOKS):
-        # A busy machine has databases that do not answer in time: a worker looks again.
-        with suppress(Unavailable):
-            while await vault.jobs.publish_events():
-                pass
-            await send_all(vault.jobs.send_outbox)
-            if (await vault.database.read(lambda tx: tx.outbox.waiting_of("events")))[0] == 0:
-                return
+        while await vault.jobs.publish_events():
+            pass
+        await send_all(vault.jobs.send_outbox)
+        if (await vault.database.read(lambda tx: tx.outbox.waiting_of("events")))[0] == 0:
+            return
         await asyncio.sleep(_PAUSE)
 
 
@@ -245,7 +248,12 @@ def main() -> None:
         vault = vault_on(folder, threads, database, objects=objects, root_key=_KeptRootKey(folder))
         keep_receiver(vault, folder, edges)
         edges.put()
-        await JOBS[job](vault)
+        for _ in range(_TRIES):
+            # On a busy machine the database may not answer in time: a worker tries again.
+            with suppress(Unavailable):
+                await JOBS[job](vault)
+                return
+        raise RuntimeError(f"The database did not answer {_TRIES} times.")
 
     asyncio.run(run())
     database.close()
