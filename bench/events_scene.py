@@ -23,6 +23,7 @@ from vault.composition.assemble import assemble
 from vault.database.schema.outbox import outbox_messages
 from vault.database.signals import Signal, Work
 from vault.database.stores.node.due_work import SilentWork
+from vault.database.stores.outbox.claims import NEW_MESSAGES
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.provider_api import Delivery
@@ -210,8 +211,9 @@ async def add_waiting(made: Scene, host: HangingHost, receiver: Receiver, number
             for n in range(start, min(start + _ROWS, number))
         ]  # fmt: skip
         await vault.database.write(partial(_insert, rows=rows))
-    # The worker takes notice of all of them once.
-    await vault.jobs.send_outbox()
+    # It takes notice of them in parts, and before anything is measured.
+    while await vault.database.read(_has_new):
+        await vault.jobs.send_outbox()
 
 
 async def _endpoint(vault: Vault, account_id: str, url: str) -> str:
@@ -226,6 +228,10 @@ def _append(tx: Any, *, event: AccessEvent) -> None:
 
 def _settle(tx: Any) -> None:
     tx.tree.settle()
+
+
+def _has_new(tx: Any) -> bool:
+    return tx.connection.execute(NEW_MESSAGES).first() is not None
 
 
 def _insert(tx: Any, *, rows: list[dict[str, Any]]) -> None:
