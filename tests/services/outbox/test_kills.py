@@ -118,11 +118,15 @@ async def test_killed_nodes_lose_no_event(open_ground: OpenGround):
 
 
 async def died(house: House, node: int) -> None:
-    """Let the leases of a node that died run out."""
+    """Let the leases of a node that died run out, and the time come for what waits because an attempt failed."""
 
     def end(tx: Transaction) -> None:
-        held = update(outbox_messages).where(outbox_messages.c.lease_token.startswith(f"{node}-"))
+        c = outbox_messages.c
+        held = update(outbox_messages).where(c.lease_token.startswith(f"{node}-"))
         tx.connection.execute(held.values(lease_until=LONG_AGO))
+        failed = (c.lease_until.is_(None)) & (c.due_at > tx.now())
+        tx.connection.execute(update(outbox_messages).where(failed).values(due_at=LONG_AGO))
+        tx.connection.execute(update(outbox_destinations).values(blocked_until=None))
         for destination in tx.connection.execute(outbox_destinations.select()).all():
             tx.outbox_claims.schedule(destination.destination)
 

@@ -37,7 +37,7 @@ from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.objects.location import open_store
 from vault.objects.s3_client import S3Calls
-from vault.services.outbox import send_outbox
+from vault.services.outbox import send_outbox, send_turn
 from vault.services.requests import package_files
 from vault.services.service import Vault
 from vault.thread_pools import Threads
@@ -161,8 +161,9 @@ async def _outbox(vault: Vault) -> None:
 
 async def _events(vault: Vault) -> None:
     """Read the log on, and send the events of it, also what another node has under a lease at this moment."""
-    # One destination at a time, so that another node has work beside it.
+    # One destination at a time, so that another node has work beside it; no turn is short because the machine is busy.
     send_outbox._BATCH_SIZE = 1  # type: ignore[misc]
+    send_turn.BEGINS = send_turn.VALID = 60.0  # type: ignore[misc]
     for _ in range(_LOOKS):
         while await vault.jobs.publish_events():
             pass
