@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from vault.domain.accounts.limits import LIMIT_NAMES, MAX_LIMIT, AccountLimits
+from vault.domain.sign_in.relying_party import RelyingParty
 from vault.domain.urls import split_url
-from vault.errors import StartRefused
+from vault.errors import Invalid, StartRefused
 
 _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
@@ -22,7 +24,7 @@ _KNOWN = {
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
-    "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL",
+    "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL", "VAULT_PASSKEY_DOMAIN",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _MAX_COUNT = 64
@@ -54,6 +56,8 @@ class Settings:
     own_keys_url: str | None
     #: The vault's public base URL; links and webhook URLs begin with it.
     public_url: str
+    #: The domain of passkeys; None: the host of the public URL.
+    passkey_domain: str | None
     #: Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     #: ``host:port`` entries that the fetcher may reach even if private, and over http.
@@ -121,7 +125,6 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
         previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL"),
         own_keys_url=environment.get("VAULT_OWN_KEYS_URL"),
-        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", own_url)),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),
@@ -133,7 +136,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),
         key_cache_seconds=_integer(environment, "VAULT_KEY_CACHE_SECONDS", 300, 60, 3600),
         key_cache_size=_integer(environment, "VAULT_KEY_CACHE_SIZE", 10_000, 100, 1_000_000),
-        **_account_limits(environment),
+        **(_site(environment, own_url) | _account_limits(environment)),
         max_queue=_integer(environment, "VAULT_QUEUE", 1_000_000, 1, 999_999_999),
         scan_objects=_integer(environment, "VAULT_SCAN_OBJECTS", 50_000, 0, 100_000_000),
         siem_url=environment.get("VAULT_SIEM_URL"),
@@ -146,6 +149,17 @@ def _database_url(value: str) -> str:
     if value == "sqlite" or value.startswith("postgresql://"):
         return value
     raise StartRefused("VAULT_DATABASE_URL must be `sqlite` or begin with postgresql://.")
+
+
+def _site(environment: Mapping[str, str], own_url: str) -> dict[str, Any]:
+    """Return the public URL and the domain of passkeys, which must fit it."""
+    public_url = _public_url(environment.get("VAULT_PUBLIC_URL", own_url))
+    domain = environment.get("VAULT_PASSKEY_DOMAIN")
+    try:
+        RelyingParty.of(public_url, domain)
+    except Invalid as error:
+        raise StartRefused(f"VAULT_PASSKEY_DOMAIN is {domain}. {error}") from error
+    return {"public_url": public_url, "passkey_domain": domain}
 
 
 def _public_url(value: str) -> str:

@@ -15,6 +15,7 @@ from vault.database.account_parts.event_endpoints import EVENT_ENDPOINTS
 from vault.database.account_parts.holds import HOLDS
 from vault.database.account_parts.keys import KEYS, AccountKeys
 from vault.database.account_parts.link_keys import LINK_CUTS, LINK_KEYS
+from vault.database.account_parts.members import MEMBERS, StoredMember
 from vault.database.account_parts.notices import NOTICES, PromptDigest, StoredNotice
 from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.account_parts.part import AccountPart, OptionalPart
@@ -38,6 +39,7 @@ from vault.domain.retention.hold import Hold, RecordingSelection
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import RetentionClass, RetentionPolicy
 from vault.domain.sign_in.connection import SealedConnection
+from vault.domain.sign_in.passkey import Passkey
 from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 
@@ -163,6 +165,19 @@ LATER_PARTS: Values = {
 }  # fmt: skip
 #: Parts that came after the golden files of the others.
 NEWEST_PARTS: dict[AccountPart[Any], Any] = {
+    MEMBERS: (
+        StoredMember(
+            id="per_1", revision=3, sealed_profile="\x01cHJv", sealed_terms="\x01dGVy", user_handle=b"h" * 64,
+            invited_at=AT, removed_at=None, identity="idn_1", makers=("key_1",),
+            roles=(("role_3", RoleGrant(role="supervisor", agents=("ab",))),),
+            passkeys=(
+                Passkey(
+                    id="pkey_1", account_id=ACCOUNT, person_id="per_1", credential_id=b"c" * 32, public_key=b"k",
+                    sign_count=0, is_backed_up=False, sealed_name="\x01bmFt", created_at=AT, last_used_at=None,
+                ),
+            ),
+        ),
+    ),
     EVENT_ENDPOINTS: (
         StoredEndpoint(
             id="ep_1", account_id=ACCOUNT, types=("recording.available", "*"), sealed="\x01ZXA=", created_at=AT,

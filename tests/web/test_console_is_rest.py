@@ -15,6 +15,7 @@ from vault.web.console.registers.record import CONTACTS
 from vault.web.routes.accounts.limits import LimitsIn
 from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
 from vault.web.schemas.events import EventEndpointIn
+from vault.web.schemas.members import MemberIn
 from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
 from vault.web.schemas.registers.authority_requests import AuthorityRequestIn
 from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, PurposeIn
@@ -90,6 +91,10 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PUT /limits": "/account/limits",
     "PUT /sign-in-connections/{name}": "/access/sign-in",
     "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
+    "POST /members": "/access/members",
+    "PATCH /members/{member}": "/access/members/{member}",
+    "POST /members/{member}/invitations": "/access/members/{member}/invitations",
+    "DELETE /members/{member}/invitations/{invitation}": "/access/members/{member}/invitations/{invitation}/revocation",
     "POST /members/{member}/removal": "/access/members/{member}/removal",
     "POST /members/{member}/readmission": "/access/members/{member}/readmission",
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
@@ -118,6 +123,7 @@ FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
         SignInConnectionIn,
         {"client_authentication": "authentication", "roles": "roles.0.value"},
     ),
+    ("/access/invitation", MemberIn, {"name": "title"}),
     ("/access/sign-in/new", RoleMappingIn, {name: f"roles.0.{name}" for name in RoleMappingIn.model_fields}),
     (
         "/registers/record/change",

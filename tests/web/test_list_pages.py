@@ -59,6 +59,8 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("get_sign_in_connection", "scopes"): _SET,
     ("get_sign_in_connection", "claim"): _SET,
     ("get_sign_in_connection", "roles"): _SET,
+    ("get_member", "roles"): _SET,
+    ("get_member", "agents"): _SET,
     ("get_authority_request", "numbers"): _SET,
     ("get_authority_request", "recordings"): _SET,
     ("get_authority_request", "leaves"): _SET,

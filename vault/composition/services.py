@@ -16,6 +16,7 @@ from vault.domain.playback.own_token import TokenKey
 from vault.domain.registers.checks import MAX_RECIPIENTS
 from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
 from vault.domain.registers.privacy_page import PageTexts
+from vault.domain.sign_in.relying_party import RelyingParty
 from vault.fair_gate import FairGate
 from vault.fair_places import FairPlaces
 from vault.objects.owner import OWNER
@@ -53,6 +54,7 @@ from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.ask_provider import AskProvider
+from vault.services.sign_in.passkey_proofs import PasskeyProofs
 from vault.settings import Settings
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
@@ -121,6 +123,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (Connections, "public_url"): lambda _: settings.public_url,
         (CallDocuments, "public_url"): lambda _: settings.public_url,
         (AskProvider, "public_url"): lambda _: settings.public_url,
+        (PasskeyProofs, "site"): lambda _: RelyingParty.of(settings.public_url, settings.passkey_domain),
         (LinkTokenVerifier, "audience"): lambda _: audience_of(settings.public_url),
         (AccountLimiter, "default"): lambda _: settings.account_limits,
         (AccountLimiter, "ceiling"): lambda _: settings.account_limits_max,

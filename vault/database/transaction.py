@@ -67,6 +67,7 @@ from vault.database.stores.retention.holds import HoldRows, PendingErasureRows
 from vault.database.stores.retention.object_locks import ObjectLockRows
 from vault.database.stores.retention.previews import PreviewRows
 from vault.database.stores.retention.retention_policies import RetentionRows
+from vault.database.stores.sign_in.passkeys import InvitationRows, PasskeyRows
 from vault.database.stores.sign_in.person_sessions import PersonSessionRows
 from vault.database.stores.sign_in.sign_in import PersonRows, SignInRows
 
@@ -111,6 +112,8 @@ class Transaction:
     person_sessions = _Store(PersonSessionRows)
     sign_in = _Store(SignInRows)
     people = _Store(PersonRows)
+    passkeys = _Store(PasskeyRows)
+    member_invitations = _Store(InvitationRows)
 
     approvals = _Store(ApprovalRows)
     approval_rules = _Store(ApprovalRuleRows)

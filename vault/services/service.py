@@ -63,7 +63,10 @@ from vault.services.retention.preview_policy import PreviewPolicy
 from vault.services.retention.recording_retention import ShowRetention
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.singleton_job import SingletonJobs
+from vault.services.sign_in.invitations import Invitations
 from vault.services.sign_in.members import Members
+from vault.services.sign_in.own_passkeys import OwnPasskeys
+from vault.services.sign_in.passkeys import Passkeys
 from vault.services.sign_in.sign_in import SignIn
 from vault.services.sign_in.sign_in_connections import SignInConnections
 
@@ -92,14 +95,20 @@ class AccountServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SignInServices:
-    """Sign-in at the provider of an account."""
+    """Sign-in of people: at the provider of an account, or by passkeys."""
 
     #: Sign people in at their account's provider, and end their sessions when it says so.
     sign_in: SignIn
     #: Connect an account to sign-in providers; map values of a claim to roles.
     connections: SignInConnections
-    #: List, remove and readmit the people who signed in.
+    #: List, remove and readmit the people who signed in or were invited.
     members: Members
+    #: Invite people, change what they may do, and give them addresses for passkeys.
+    invitations: Invitations
+    #: Make passkeys, and sign people in with them.
+    passkeys: Passkeys
+    #: What people do with their own passkeys in a session.
+    own_passkeys: OwnPasskeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -108,7 +117,6 @@ class ConsentServices:
 
     #: Show the shipped recording rules by place.
     rules: Rules
-    #: Read and set the consent policy of an account.
     policy: Policies
     #: Draft, publish, retire and read notices and their audio.
     notices: Notices
@@ -198,14 +206,11 @@ class ApprovalServices:
 class RequestServices:
     """Requests of people about their data, and of closing an account."""
 
-    #: Receive and decide requests of people about their data.
     requests: Requests
     receipts: Receipts
     #: Download the packages that answer requests for access.
     packages: Packages
-    #: Set, show and delete the URL that receives changes of requests.
     callbacks: Callbacks
-    #: Close an account: ask, take back, show.
     closures: Closures
 
 
@@ -226,9 +231,7 @@ class RegisterServices:
 
     #: Generate the record of processing; show the privacy page for callers.
     processing_records: ProcessingRecords
-    #: Enter, change, end and list the recipients of an account.
     recipients: Recipients
-    #: List who got which recording.
     disclosures: Disclosures
     #: Enter, answer, list and count requests of authorities.
     authority_requests: AuthorityRequests
@@ -250,7 +253,6 @@ class KeyServices:
 
     #: Rotate an account's key; show the progress and the signed statements.
     rotations: KeyRotations
-    #: Rewrap every key under a new root key.
     rewrap_root_key: RewrapRootKey
 
 
@@ -296,5 +298,4 @@ class Vault:
     names: Names
     jobs: Jobs
     singleton_jobs: SingletonJobs
-    #: Only for metrics.
     database: Database

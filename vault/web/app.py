@@ -33,6 +33,7 @@ from vault.web.routes import (
     event_endpoints,
     events,
     find_recordings,
+    members,
     node,
     recordings,
     sign_in,
@@ -59,9 +60,8 @@ _ROUTE_MODULES = (
     webhooks, accounts, deliveries, closure, limits, calls, find_recordings, recordings, metadata, recording_notes,
     consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events,
-    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
-    player_notes,
-    doorways, html, node,
+    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, player_links,
+    sessions, player_notes, doorways, html, node,
 )  # fmt: skip
 if unserved := {
     one.name

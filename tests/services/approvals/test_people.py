@@ -51,7 +51,7 @@ async def people(house: House, *, set_by: str) -> None:
             RoleMapping(id="role_p", value="officers", role="privacy"),
             RoleMapping(id="role_l", value="all", role="listener"),
         ]
-        tx.sign_in.grant(connection, mappings, {})
+        tx.sign_in.grant(connection.account_id, connection.id, mappings, {})
         for one in (person, replace(person, id=BEN), replace(person, id=CAT, role_ids=("role_l",))):
             tx.people.put(one)
 
@@ -178,7 +178,9 @@ async def test_a_connection_that_is_made_again_hides_nobody(either: House):
 
     def make(tx: Transaction) -> None:
         assert tx.sign_in.put(again)
-        tx.sign_in.grant(again, [RoleMapping(id="role_p", value="officers", role="privacy")], {})
+        tx.sign_in.grant(
+            again.account_id, again.id, [RoleMapping(id="role_p", value="officers", role="privacy")], {}
+        )
 
     await either.database.write(make)
     assert not await is_second_person(either, asked, ANA)

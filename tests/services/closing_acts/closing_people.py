@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from secrets import token_bytes
 
 from sqlalchemy import select
 
@@ -10,7 +11,10 @@ from tests.support.provider_settings import provider_settings
 from tests.support.service_house import House
 from vault.database.schema.sign_in import sign_in_roles
 from vault.database.transaction import Transaction
+from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import PersonRow, RoleMapping
+from vault.domain.sign_in.invitation import MemberTerms
+from vault.domain.sign_in.passkey import Passkey
 from vault.errors import NotAuthentic
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 
@@ -95,6 +99,55 @@ async def console_session_over(house: House, session: tuple[str, str]) -> bool:
     return False
 
 
+async def invitation(house: House, name: str) -> tuple[str, str, str]:
+    """Invite somebody; return the ids of the person and of the address, and its secret."""
+    terms = MemberTerms(name=name, email=None, roles=("auditor",), agents=())
+    issued = await house.vault.sign_in.invitations.invite(house.account.id, terms, **ME)
+    return issued.invitation.person_id, issued.invitation.id, issued.token.text
+
+
+async def revoke_invitation(house: House, made: tuple[str, str, str]) -> None:
+    """Revoke the address."""
+    await house.vault.sign_in.invitations.revoke(house.account.id, made[0], made[1], **ME)
+
+
+async def invitation_over(house: House, made: tuple[str, str, str]) -> bool:
+    """Say whether the address opens nothing."""
+    try:
+        await house.vault.sign_in.passkeys.welcome(made[2])
+    except NotAuthentic:
+        return True
+    return False
+
+
+async def passkeys(house: House, name: str) -> tuple[str, str]:
+    """Let an invited person have two passkeys; return the ids of the person and of one."""
+    person_id, _, _ = await invitation(house, name)
+    made = [
+        Passkey(
+            id=new_id("pkey"), account_id=house.account.id, person_id=person_id, credential_id=token_bytes(16),
+            public_key=b"k", sign_count=0, is_backed_up=False, sealed_name=None, created_at=datetime.now(UTC),
+            last_used_at=None,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    await house.database.write(lambda tx: [tx.passkeys.insert(one) for one in made])
+    return person_id, made[0].id
+
+
+async def remove_passkey(house: House, made: tuple[str, str]) -> None:
+    """Remove one."""
+    await house.vault.sign_in.own_passkeys.remove(house.account.id, *made, actor=made[0])
+
+
+async def passkey_gone(house: House, made: tuple[str, str]) -> bool:
+    """Say whether it signs nobody in."""
+    own = await house.database.read(lambda tx: tx.passkeys.of_person(house.account.id, made[0]))
+    return made[1] not in {one.id for one in own}
+
+
+INVITATION = {"prepare": invitation, "close": revoke_invitation, "closed": invitation_over}
+PASSKEY = {"prepare": passkeys, "close": remove_passkey, "closed": passkey_gone}
 CONSOLE_SESSION = {
     "prepare": console_session,
     "close": end_console_session,

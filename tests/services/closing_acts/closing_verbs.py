@@ -274,6 +274,8 @@ VERBS: Final[dict[str, Verb]] = {
     "sign-in": Verb(kind="sign_in.deleted", **people.SIGN_IN),
     "role": Verb(kind="role.revoked", **people.ROLE),
     "member": Verb(kind="member.removed", **people.MEMBER),
+    "invitation": Verb(kind="invitation.ended", **people.INVITATION),
+    "passkey": Verb(kind="passkey.removed", **people.PASSKEY),
     "switch": Verb(kind="switch.changed", prepare=_nothing, close=_off, closed=_is_off),
 }
 

@@ -66,6 +66,8 @@ console_sessions = Table(
     Column("ended_at", Moment),
     # Scopes that a person has for the recordings of some agents.
     Column("limits", JSON),
+    # When the person last proved who it is; NULL for a key.
+    Column("verified_at", Moment),
     Index("ix_console_sessions_account", "account_id", "created_at"),
     Index("ix_console_sessions_ends_at", "ends_at"),
     Index(

@@ -1,6 +1,18 @@
-"""Sign-in connections, the roles that they give, the people who signed in, and attempts to sign in."""
+"""Sign-in connections and their roles, people, passkeys and invitations, and attempts to sign in."""
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from vault.database.schema.core import Moment, metadata
 from vault.database.schema.names import Names
@@ -47,11 +59,54 @@ people = Table(
     Column("removed_at", Moment),
     # A keyed hash of issuer and subject, the same in every connection; NULL until the next sign-in after an upgrade.
     Column("identity", String),
+    # Of those who were invited and sign in by passkeys. ``connection_id`` is NULL, and their roles are in
+    # ``sign_in_roles`` under the person's id.
+    Column("user_handle", LargeBinary),
+    Column("sealed_terms", Text),
+    Column("invited_at", Moment),
+    Column("revision", Integer),
+    # Everybody who ever gave a role to the person, or an address to make a passkey.
+    Column("makers", Names),
     Index("ix_people_page", "account_id", "first_at", "id"),
     Index("ix_people_identity", "account_id", "identity"),
 )
 
-# Also the logout tokens that were taken, so that none is taken twice.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    # The id of a credential is too long for an index.
+    Column("credential_hash", LargeBinary, nullable=False, unique=True),
+    Column("credential_id", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("is_backed_up", Boolean, nullable=False),
+    Column("sealed_name", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment),
+    Index("ix_passkeys_person", "account_id", "person_id"),
+)
+
+member_invitations = Table(
+    "member_invitations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String, nullable=False),
+    # Later than the creation where the person has passkeys: time to notice and revoke it.
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    # When it was used or revoked.
+    Column("ended_at", Moment),
+    Index("ix_member_invitations_person", "account_id", "person_id"),
+)
+
+# Also the logout tokens and the challenges of passkeys that were used, so that none is used twice.
 sign_in_attempts = Table(
     "sign_in_attempts",
     metadata,

@@ -36,6 +36,8 @@ class ConsoleSession:
     ended_at: datetime | None
     #: Scopes for the recordings of some agents.
     limits: tuple[Limit, ...] = ()
+    #: When the person last proved who it is; None for a key.
+    verified_at: datetime | None = None
 
     @property
     def actor(self) -> str:

@@ -19,6 +19,8 @@ class Name:
     #: connections, or as an operator, is known. None where it is not known.
     connection: str | None = None
     identity: str | None = None
+    #: Whether the person was invited: whoever opened the address signs in, and no provider says who that is.
+    is_invited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def is_independent(asks: Actor, approves: Actor) -> bool:
         or any(may_be_one(approves.name, maker) for maker in (*asks.made_by, *approves.made_by))
     ):
         return False
-    if asks.name.kind == approves.name.kind == "person":
+    both_invited = asks.name.is_invited and approves.name.is_invited
+    if asks.name.kind == approves.name.kind == "person" and not both_invited:
         return True
     return not any(may_be_one(one, other) for one in asks.made_by for other in approves.made_by)

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
+from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 
@@ -23,30 +24,6 @@ _ENDS_QUARANTINE = frozenset(
 )
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
-
-
-#: The types by which people lose access. Their effect is in ``services/shared/end_access.py``.
-LostAccessType = Literal["sign_in.deleted", "role.revoked", "member.removed", "console.ended"]
-LOSES_ACCESS: Final[tuple[LostAccessType, ...]] = get_args(LostAccessType)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostAccess:
-    """What an event says by which people lost access."""
-
-    kind: LostAccessType
-    #: None for operators.
-    account_id: str | None
-    at: datetime
-    session_id: str | None
-    result: str | None
-    #: The human whom a removal means; None in events of earlier releases.
-    identity: str | None
-
-    @property
-    def id(self) -> str:
-        """Return the connection, the mapping, the person or the session that ended."""
-        return (self.session_id if self.kind == "console.ended" else self.result) or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

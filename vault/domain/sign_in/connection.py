@@ -93,16 +93,16 @@ class SignInConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRow:
-    """A person who has signed in: (connection, issuer, subject), and never an e-mail address."""
+    """A person: (connection, issuer, subject) of a provider and never an e-mail address, or somebody invited."""
 
-    #: A keyed hash of connection, issuer and subject.
+    #: A keyed hash of connection, issuer and subject; of an invited person a random id.
     id: str
     account_id: str
-    #: None for a person of whom only the removal is known.
+    #: None for an invited person, and for one of whom only the removal is known.
     connection_id: str | None
     #: Name, issuer and subject.
     sealed_profile: str | None = field(repr=False)
-    #: The ids of the mappings that fitted at the last sign-in.
+    #: The ids of the mappings that fitted at the last sign-in; of an invited person, of the roles given.
     role_ids: tuple[str, ...]
     first_at: datetime
     last_at: datetime
@@ -110,6 +110,21 @@ class PersonRow:
     #: A keyed hash of issuer and subject, the same in every connection of the account; None for a person of an earlier
     #: release until it is asked for (vault/domain/sign_in/identity.py).
     identity: str | None = None
+    #: What passkeys have in place of a name: 64 random bytes. None for a person of a provider.
+    user_handle: bytes | None = None
+    #: E-mail address and agents of an invited person, as they were typed (vault/domain/sign_in/invitation.py).
+    sealed_terms: str | None = field(default=None, repr=False)
+    #: None for a person of a provider. Until the first sign-in ``last_at`` is the same.
+    invited_at: datetime | None = None
+    #: Counts the changes of an invited person.
+    revision: int | None = None
+    #: Everybody who ever invited the person, gave a role, or made an address for another passkey.
+    makers: tuple[str, ...] = ()
+
+    @property
+    def is_invited(self) -> bool:
+        """Tell whether the person was invited, and signs in by passkeys."""
+        return self.user_handle is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +132,7 @@ class Profile:
     """The sealed profile of a person."""
 
     name: str
+    #: Empty for an invited person, as the subject is.
     issuer: str
     subject: str
 

@@ -12,6 +12,9 @@ RefusalCode = Literal[
     # Tokens.
     "token_size", "token_form", "token_type", "algorithm", "key", "signature", "issuer", "audience", "times",
     "subject", "nonce", "access_token_hash", "events", "replay", "too_many_groups", "removed",
+    # Passkeys and invitations.
+    "challenge", "passkey_form", "passkey_type", "origin", "passkey_domain", "not_verified", "counter",
+    "passkey", "invitation",
 ]  # fmt: skip
 
 _TEXTS: Final[dict[str, str]] = {
@@ -25,6 +28,15 @@ _TEXTS: Final[dict[str, str]] = {
     "userinfo": "The provider's user information is about another person.",
     "too_many_groups": "The provider left the groups out of the ID token because there are too many (groups overage). "
     "Ask the administrator to send app roles, or only the groups that are assigned to this application.",
+    "challenge": "This took too long, or was begun in another browser. Try again.",
+    "passkey_form": "The browser's answer cannot be read. Try again with another browser or passkey.",
+    "passkey_type": "The browser's answer is for something else. Try again.",
+    "origin": "The browser's answer is for another page. Open the console at its own address.",
+    "passkey_domain": "This passkey is for another site.",
+    "not_verified": "The device did not verify you by PIN, fingerprint or face. Try again, and let it verify you.",
+    "counter": "This passkey may have been copied: its counter went back. Ask an administrator to remove it.",
+    "passkey": "This passkey does not sign in here. It may have been removed.",
+    "invitation": "This address was used already, was revoked, or is too old. Ask your administrator for another.",
     "removed": "This person was removed from the members of the account.",
 }
 

@@ -151,11 +151,19 @@ def _name(tx: Transaction, name: str, account_id: str) -> Name:
     identity = person.identity
     if identity is not None and person.account_id == OPERATORS:
         identity = identity_in(identity, account_id)
-    return Name(kind="person", id=name, connection=person.connection_id, identity=identity)
+    return Name(
+        kind="person",
+        id=name,
+        connection=person.connection_id,
+        identity=identity,
+        is_invited=person.is_invited,
+    )
 
 
 def _makers_of(tx: Transaction, name: str, account_id: str) -> tuple[str, ...]:
     """Return who issued a key, or everybody who has set the connection that gives a person roles, or a platform's.
+
+    Of an invited person, everybody who gave out an address at which the person makes a passkey, or a role.
 
     NOT_KNOWN once that connection is deleted: nobody knows any more who set it.
     """
@@ -165,6 +173,8 @@ def _makers_of(tx: Transaction, name: str, account_id: str) -> tuple[str, ...]:
     if not name.startswith(_PERSON):
         return add_makers((), tx.api_keys.creator_of(name))
     person = _person(tx, account_id, name)
+    if person is not None and person.is_invited:
+        return person.makers
     connection = None if person is None else tx.sign_in.get(person.connection_id or "")
     return (NOT_KNOWN,) if connection is None else connection.all_makers
 

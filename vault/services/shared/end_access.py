@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.replay import LostAccess
+from vault.domain.audit_log.lost_access import LostAccess
 from vault.domain.sign_in.connection import OPERATORS
 
 
@@ -24,6 +24,10 @@ def end_access(lost: LostAccess, tx: Transaction) -> None:
             _remove_member(tx, lost, place)
         case "console.ended":
             tx.console_sessions.end(lost.id, lost.at)
+        case "invitation.ended":
+            tx.member_invitations.end(place, lost.id, lost.at)
+        case "passkey.removed":
+            tx.passkeys.delete(place, lost.id)
         case _:
             assert_never(lost.kind)
 

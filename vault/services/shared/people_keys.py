@@ -22,6 +22,7 @@ from vault.services.shared.paced import paced
 
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
+_CHALLENGES: Final = b"callvault passkeys, challenges\x01"
 _IDENTITY: Final = b"callvault people, identity\x01"
 _BATCH_SIZE: Final = 200
 
@@ -35,6 +36,11 @@ class PeopleKeys(AccountDataKeys):
     """
 
     secret: bytes = field(repr=False)
+
+    @property
+    def challenge_key(self) -> bytes:
+        """Return the key that signs the challenges of passkeys, the same on every node."""
+        return self._derived(_CHALLENGES)
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key that hashes names. Raises NotFound."""

@@ -1,7 +1,7 @@
-"""The people who signed in to an account: list them, remove one, let a removed one sign in again."""
+"""The people of an account, of providers and invited: list them, remove one, let a removed one sign in again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -11,9 +11,11 @@ from vault.domain.accounts.roles import Role, scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import PersonRow, account_of
+from vault.domain.sign_in.invitation import Invitation, MemberTerms, decode_terms
 from vault.errors import NotFound
 from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import IdentifyPeople
+from vault.services.sign_in.last_admin import require_other_admin
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
 
@@ -30,6 +32,36 @@ class Member:
     #: The name of the connection; None if it was deleted.
     connection: str | None
     roles: tuple[Role, ...]
+    #: Of an invited person, as they were entered.
+    email: str | None = field(default=None, repr=False)
+    agents: tuple[str, ...] = ()
+    passkeys: int = 0
+    #: The address that can be used now or later.
+    invitation: Invitation | None = None
+
+    @property
+    def signed_in_at(self) -> datetime | None:
+        """Return when the person last signed in; None before the first time."""
+        invited_at = self.row.invited_at
+        return self.row.last_at if invited_at is None or self.row.last_at > invited_at else None
+
+    @property
+    def terms(self) -> MemberTerms:
+        """Return what an administrator entered about an invited person."""
+        roles = tuple(role for role in self.roles if role != "operator")
+        return MemberTerms(name=self.name or "", email=self.email, roles=roles, agents=self.agents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """People, and what is known of them besides."""
+
+    rows: Sequence[PersonRow]
+    roles: Mapping[str, Role]
+    #: Names of connections.
+    names: Mapping[str, str]
+    passkeys: Mapping[str, int]
+    invitations: Mapping[str, Invitation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +76,28 @@ class Members:
         self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Member]:
         """Return people, the newest first, those after the item ``before``; removed ones too."""
+        found = await self.database.read(
+            lambda tx: _found(tx, account_id, tx.people.page(account_id, before=before, limit=limit))
+        )
+        return [await self._member(row, found) async for row in paced(found.rows)]
 
-        def read(tx: Transaction) -> tuple[Sequence[PersonRow], dict[str, Role], dict[str, str]]:
-            rows = tx.people.page(account_id, before=before, limit=limit)
-            names = {row.id: row.name for row in tx.sign_in.of_account(account_id)}
-            return rows, {key: one.role for key, one in tx.sign_in.roles(account_id).items()}, names
+    async def get(self, account_id: str, person_id: str) -> Member:
+        """Return one person. Raises NotFound, also for another account's person."""
 
-        rows, roles, names = await self.database.read(read)
-        return [await self._member(row, roles, names) async for row in paced(rows)]
+        def read(tx: Transaction) -> _Found:
+            person = tx.people.get(account_id, person_id)
+            if person is None:
+                raise NotFound("There is no such member.")
+            return _found(tx, account_id, [person])
+
+        found = await self.database.read(read)
+        return await self._member(found.rows[0], found)
 
     async def remove(self, account_id: str, person_id: str, *, actor: str) -> None:
         """Remove a person, by whatever connection: their sessions end, and they cannot sign in again.
 
-        A repeated call changes nothing. Raises NotFound, also for another account's person.
+        A repeated call changes nothing. Raises NotFound, also for another account's person, Refused for the last
+        administrator.
         """
         await self.identify_people(account_id)
 
@@ -64,6 +105,8 @@ class Members:
             # Exclusive: the same human may be signing in by another connection.
             tx.lock_account(account_id, exclusive=True)
             for person in _same(tx, account_id, person_id):
+                if person.is_invited:
+                    require_other_admin(tx, person)
                 if person.removed_at is not None:
                     tx.closing_acts.recall(account_of(account_id), "member.removed", person.id)
                 else:
@@ -92,17 +135,36 @@ class Members:
 
         await self.database.write(readmit)
 
-    async def _member(self, row: PersonRow, roles: dict[str, Role], names: dict[str, str]) -> Member:
+    async def _member(self, row: PersonRow, found: _Found) -> Member:
         profile = await self.opened.open_profile(row)
-        held = {roles[one] for one in row.role_ids if one in roles}
+        email, agents = decode_terms(
+            await self.opened.data_keys.open_words(row.account_id, "member", row.sealed_terms)
+        )
+        held = {found.roles[one] for one in row.role_ids if one in found.roles}
         return Member(
             row=row,
             name=None if profile is None else profile.name,
-            issuer=None if profile is None else profile.issuer,
-            subject=None if profile is None else profile.subject,
-            connection=names.get(row.connection_id or ""),
+            issuer=None if profile is None else profile.issuer or None,
+            subject=None if profile is None or row.is_invited else profile.subject,
+            connection=found.names.get(row.connection_id or ""),
             roles=tuple(sorted(held)),
+            email=email,
+            agents=agents,
+            passkeys=found.passkeys.get(row.id, 0),
+            invitation=found.invitations.get(row.id),
         )
+
+
+def _found(tx: Transaction, account_id: str, rows: Sequence[PersonRow]) -> _Found:
+    """Return people with what is known of them."""
+    invited = [row.id for row in rows if row.is_invited]
+    return _Found(
+        rows=rows,
+        roles={key: one.role for key, one in tx.sign_in.roles(account_id).items()},
+        names={row.id: row.name for row in tx.sign_in.of_account(account_id)},
+        passkeys=tx.passkeys.counts(account_id, invited),
+        invitations={one.person_id: one for one in tx.member_invitations.open(account_id, invited, tx.now())},
+    )
 
 
 def _same(tx: Transaction, account_id: str, person_id: str) -> Sequence[PersonRow]:

@@ -3,15 +3,13 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.sign_in.sign_in import StoredAttempt
 from vault.database.transaction import Transaction
-from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
-from vault.domain.accounts.roles import grants_of
+from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
@@ -23,10 +21,8 @@ from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
 from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.person_session import insert_session, session_of
 from vault.services.sign_in.session_ends import log_ends
-
-#: How long the row of a session is kept after its end.
-_KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -134,18 +130,8 @@ class SignIn:
         account_id, now, secret = connection.account_id, self.clock(), Token.new()
         await self.identify_people(account_id)
         person = await self._person(connection, found, now)
-        session = ConsoleSession(
-            id=new_id("cons"),
-            account_id=account_of(account_id),
-            key_id=None,
-            person_id=person.id,
-            sid=None if found.session is None else await self._sid(connection, found.session),
-            scopes=frozenset(),
-            created_at=now,
-            last_used_at=now,
-            ends_at=now + MAX_LENGTH,
-            ended_at=None,
-        )
+        sid = None if found.session is None else await self._sid(connection, found.session)
+        session = session_of(person, now, sid=sid)
         event_id = new_id("evt")
         event = AccessEvent(
             type="console.signed_in",
@@ -199,11 +185,7 @@ def _insert(
         # Removed is the human, whatever connection he comes by.
         raise SignInRefused("removed")
     tx.people.put(person)
-    roles = tx.sign_in.roles(account_id)
-    given = grants_of([roles[one] for one in person.role_ids if one in roles])
-    begun = replace(session, scopes=given.scopes, limits=given.limits)
-    tx.console_sessions.forget(session.created_at - _KEPT)
-    tx.console_sessions.insert(begun, secret_hash)
+    begun = insert_session(tx, person, session, secret_hash)
     # A role that the provider no longer says is gone in the person's other sessions too.
     apply_roles(tx, account_id, person.id, at=session.created_at, actor=person.connection_id or "")
     tx.events.append(event)

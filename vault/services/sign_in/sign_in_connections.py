@@ -266,7 +266,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
         pass_gate(tx, account_id, "sign_in_connection", approved, effect)
     for mapping in change.revoked:
         tx.sign_in.revoke(mapping.id)
-    tx.sign_in.grant(wanted, change.granted, change.agents)
+    tx.sign_in.grant(account_id, wanted.id, change.granted, change.agents)
     apply_roles(tx, account_id, at=wanted.changed_at, actor=change.actor)
     for event in change.events:
         tx.events.append(event)

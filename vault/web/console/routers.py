@@ -16,12 +16,14 @@ from vault.web.console.requests import callback, closure, requests, steps
 from vault.web.console.retention import holds
 from vault.web.console.retention import policy as retention
 from vault.web.console.sign_in import connections as sign_in_connections
-from vault.web.console.sign_in import members, provider, sign_in
+from vault.web.console.sign_in import invitations, members, own_passkeys, passkeys, provider, sign_in
 
 ROUTERS: Final = (
     sign_in.front_router,
     sign_in.router,
     provider.router,
+    passkeys.router,
+    own_passkeys.router,
     overview.router,
     recordings.router,
     listen.router,
@@ -52,6 +54,7 @@ ROUTERS: Final = (
     event_endpoints.router,
     event_deliveries.router,
     members.router,
+    invitations.router,
     sign_in_connections.router,
     log.router,
 )

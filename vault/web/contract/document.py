@@ -54,6 +54,7 @@ _PARAMETERS = {
     "endpoint": "The id of the event endpoint.",
     "note": "The id of the note, in the response that made it.",
     "member": "The id of the member.",
+    "invitation": "The id of the invitation.",
     "preview-digest": "The `digest` of a preview of the same change.",
     "due_before": "Only open requests whose deadline is before this time.",
     "request_id": "The id of the request.",

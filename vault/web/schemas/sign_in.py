@@ -141,35 +141,67 @@ class SignInConnectionsOut(BaseModel):
     items: list[SignInConnectionOut]
 
 
-class MemberOut(BaseModel):
-    """A person who signed in."""
+class OpenInvitationOut(BaseModel):
+    """An address for a passkey that can be used now or later, without its secret."""
 
     id: str
+    usable_from: MomentOut
+    usable_until: MomentOut
+
+
+class MemberOut(BaseModel):
+    """A person of a sign-in provider who signed in, or an invited one."""
+
+    id: str
+    #: `passkey` for an invited person.
+    signs_in_by: Literal["provider", "passkey"]
     #: Null for a person of whom only the removal is known, after a restore.
     name: str | None = None
+    #: Of an invited person, as it was entered.
+    email: str | None = None
+    #: Issuer and subject of a person of a provider.
     issuer: str | None = None
     subject: str | None = None
-    #: Null after the connection was deleted.
+    #: Null for an invited person, and after the connection was deleted.
     connection: str | None = None
     #: The roles that the person has now.
     roles: list[AccountRole]
-    first_signed_in_at: MomentOut
-    last_signed_in_at: MomentOut
+    #: The agents to whose recordings `listener` and `supervisor` of an invited person are limited.
+    agents: list[str]
+    #: The number of passkeys.
+    passkeys: int
+    invitation: OpenInvitationOut | None = None
+    invited_at: MomentOut | None = None
+    #: Null for an invited person.
+    first_signed_in_at: MomentOut | None = None
+    #: Null before the first sign-in.
+    last_signed_in_at: MomentOut | None = None
     removed_at: MomentOut | None = None
 
     @classmethod
     def of(cls, member: Member) -> "MemberOut":
         """Show a member."""
+        row, open_one = member.row, member.invitation
         return cls(
-            id=member.row.id,
+            id=row.id,
+            signs_in_by="passkey" if row.is_invited else "provider",
             name=member.name,
+            email=member.email,
             issuer=member.issuer,
             subject=member.subject,
             connection=member.connection,
             roles=[role for role in member.roles if role != "operator"],
-            first_signed_in_at=member.row.first_at,
-            last_signed_in_at=member.row.last_at,
-            removed_at=member.row.removed_at,
+            agents=list(member.agents),
+            passkeys=member.passkeys,
+            invitation=None
+            if open_one is None
+            else OpenInvitationOut(
+                id=open_one.id, usable_from=open_one.starts_at, usable_until=open_one.ends_at
+            ),
+            invited_at=row.invited_at,
+            first_signed_in_at=None if row.is_invited else row.first_at,
+            last_signed_in_at=member.signed_in_at,
+            removed_at=row.removed_at,
         )
 
 

@@ -106,6 +106,10 @@ class ConsoleSessionRows(Rows):
         mine = (_S.id == session_id) & (_S.last_used_at < now)
         self._db.execute(update(console_sessions).where(mine).values(last_used_at=now))
 
+    def verified(self, session_id: str, at: datetime) -> None:
+        """Note that the person has just proved who it is."""
+        self._db.execute(update(console_sessions).where(_S.id == session_id).values(verified_at=at))
+
     def end(self, session_id: str, at: datetime) -> None:
         """End a session; the time of the first end stays."""
         mine = (_S.id == session_id) & _S.ended_at.is_(None)

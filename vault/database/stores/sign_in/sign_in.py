@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
+from vault.database.account_parts.members import forget_invited
 from vault.database.account_parts.part import account_changed
 from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
@@ -70,21 +71,28 @@ class SignInRows(Rows):
             self._db.execute(delete(table).where(column == connection_id))
 
     def grant(
-        self, connection: SealedConnection, mappings: Iterable[RoleMapping], agents: Mapping[str, bytes]
+        self,
+        account_id: str,
+        giver_id: str,
+        mappings: Iterable[RoleMapping],
+        agents: Mapping[str, bytes],
     ) -> None:
-        """Insert the rows of new mappings; ``agents`` has the keyed hash of each agent's name."""
+        """Insert the rows of new mappings of a connection, or of roles of an invited person: ``giver_id``.
+
+        ``agents`` has the keyed hash of each agent's name.
+        """
         for mapping in mappings:
             values = {
                 "id": mapping.id,
-                "connection_id": connection.id,
-                "account_id": connection.account_id,
+                "connection_id": giver_id,
+                "account_id": account_id,
                 "role": mapping.role,
                 "agents": [agents[name].hex() for name in mapping.agents] or None,
             }
             self._db.execute(insert(sign_in_roles).values(values))
 
     def revoke(self, mapping_id: str) -> None:
-        """Delete the row of a mapping: its people lose the role."""
+        """Delete the row of a mapping, or of a role of an invited person: its people lose the role."""
         gone = delete(sign_in_roles).where(_R.id == mapping_id).returning(_R.account_id)
         for account_id in self._db.execute(gone).scalars().all():
             account_changed(self._db, account_id)
@@ -180,11 +188,42 @@ class PersonRows(Rows):
             if identity is not None:
                 self.identify(person_id, identity)
             mine = (_P.id == person_id) & (_P.account_id == account_id) & _P.removed_at.is_(None)
-            self._db.execute(update(people).where(mine).values(removed_at=at, role_ids=[]))
+            self._db.execute(
+                update(people).where(mine).values(removed_at=at, role_ids=[], revision=_P.revision + 1)
+            )
+            self._forget_invited(account_id, person_id, at)
+
+    def change(self, person: PersonRow) -> None:
+        """Write what an administrator changes of an invited person; the account's object becomes due."""
+        account_changed(self._db, person.account_id)
+        changed = {
+            name: getattr(person, name)
+            for name in ("sealed_profile", "sealed_terms", "role_ids", "revision", "makers")
+        }
+        mine = (_P.id == person.id) & (_P.account_id == person.account_id)
+        self._db.execute(update(people).where(mine).values(changed | {"role_ids": list(person.role_ids)}))
+
+    def invited(self, account_id: str) -> Sequence[PersonRow]:
+        """Return the invited people of an account who are not removed."""
+        mine = (_P.account_id == account_id) & _P.user_handle.is_not(None) & _P.removed_at.is_(None)
+        rows = self._db.execute(select(people).where(mine).order_by(_P.id)).mappings()
+        return [person_of(row) for row in rows]
+
+    def signed_in(self, person_id: str, at: datetime) -> None:
+        """Note the sign-in of an invited person."""
+        self._db.execute(update(people).where(_P.id == person_id, _P.last_at < at).values(last_at=at))
 
     def readmit(self, person_id: str) -> None:
-        """Let a removed person sign in again."""
-        self._db.execute(update(people).where(_P.id == person_id).values(removed_at=None))
+        """Let a removed person sign in again; an invited one has no roles and no passkeys."""
+        back = update(people).where(_P.id == person_id).returning(_P.account_id)
+        values = {"removed_at": None, "revision": _P.revision + 1}
+        for account_id in self._db.execute(back.values(values)).scalars().all():
+            account_changed(self._db, account_id)
+
+    def _forget_invited(self, account_id: str, person_id: str, at: datetime) -> None:
+        """Take roles, passkeys and invitations of a person who is removed; a readmission gives none of them back."""
+        forget_invited(self._db, account_id, person_id, at)
+        account_changed(self._db, account_id)
 
     def page(
         self, account_id: str, *, before: tuple[datetime, str] | None, limit: int

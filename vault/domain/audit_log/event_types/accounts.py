@@ -14,6 +14,7 @@ AccountEvent = Literal[
     "connection.silent", "connection.needs_authorization", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
+    "member.invited", "member.changed", "invitation.issued", "invitation.ended", "passkey.added", "passkey.removed",
 ]  # fmt: skip
 
 _OPENS: Final = ClosesNothing("it opens")
@@ -149,5 +150,27 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "member.readmitted": EventRules(
         closes=_OPENS, replay="leaf", needs_permission=True, grants="readmission", sentence=_OF_NONE
+    ),
+    "member.invited": EventRules(
+        closes=_OPENS, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "member.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    # Whoever has the address becomes the person, with all roles.
+    "invitation.issued": EventRules(
+        closes=_OPENS, replay="nothing", needs_permission=True, grants="role", sentence=_OF_NONE
+    ),
+    # Used or revoked: an older database must not let it be used again.
+    "invitation.ended": EventRules(
+        closes=Closing(content="none", until="leaf", subject="result"),
+        replay="leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "passkey.added": EventRules(
+        closes=_OPENS, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "passkey.removed": EventRules(
+        closes=Closing(content="none", until="leaf", subject="result"),
+        replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from vault.domain.approvals.approval import ApprovalState
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.audit_log.replay import LOSES_ACCESS, LostAccess, LostAccessType
+from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.stored.closing_content import APPROVAL_RULE, LINK_CUT
 from vault.services.closing_acts.kinds.kind import (

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from vault.domain.accounts.account import Account
 from vault.errors import NotAuthentic, NotFound, TooMany
 from vault.services.accounts.console_sessions import SignedIn
+from vault.services.service import Vault
 from vault.web.console.access import (
     Person,
     SignedInPerson,
@@ -75,12 +76,33 @@ def _without_role(person: SignedInPerson, account: Account | None) -> Response:
 
 
 @router.get("/sign-in")
-async def get_sign_in(request: Request) -> Response:
+async def get_sign_in(request: Request, vault: TheVault) -> Response:
     """Show the sign-in page."""
     back = return_path(request.query_params.get("next", ""))
     done = gettext("You are signed out.") if request.query_params.get("done") == "signed_out" else None
+    return sign_in_page(request, vault, back, done=done)
+
+
+def sign_in_page(
+    request: Request,
+    vault: Vault,
+    back: str,
+    *,
+    status: int = 200,
+    error: str | None = None,
+    passkey_error: str | None = None,
+    done: str | None = None,
+) -> Response:
+    """Return the sign-in page; ``error`` and ``passkey_error`` say what is wrong with the key and the passkey."""
     return translated_page(
-        "console/sign_in.html", back=back, error=None, done=done, provider=last_provider(request)
+        "console/sign_in.html",
+        status=status,
+        back=back,
+        error=error,
+        passkey_error=passkey_error,
+        done=done,
+        provider=last_provider(request),
+        origin=vault.sign_in.passkeys.proofs.site.origin,
     )
 
 
@@ -96,14 +118,8 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
         )
     except NotAuthentic:
         count_failure(request)
-        return translated_page(
-            "console/sign_in.html",
-            status=401,
-            back=back,
-            error=gettext("This key is not valid. It may be mistyped or revoked."),
-            done=None,
-            provider=last_provider(request),
-        )
+        wrong = gettext("This key is not valid. It may be mistyped or revoked.")
+        return sign_in_page(request, vault, back, status=401, error=wrong)
     except TooMany as error:
         return error_page(request, error)
     return _begun(request, signed_in, back)

@@ -1,0 +1,143 @@
+"""Invite people, change what they may do, and give out addresses for passkeys."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+
+from vault.domain.accounts.account import Scope
+from vault.domain.accounts.roles import SCOPES_OF_ROLE, AccountRole, scopes_of
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.services.sign_in.invitations import Issued
+from vault.services.sign_in.members import Member
+from vault.web.console.access import require_grantable
+from vault.web.console.forms import checked
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import MISTAKES
+from vault.web.console.route import console_router
+from vault.web.console.sign_in.members import SECTION, TABS
+from vault.web.http.translations import gettext
+from vault.web.schemas.members import MemberIn, MemberPatch
+
+router = console_router()
+Granting = Annotated[Here, needs("keys:write")]
+Name = Annotated[str, Path(max_length=64)]
+#: Roles in the order of the form.
+_ROLES: Final[tuple[AccountRole, ...]] = ("listener", "supervisor", "privacy", "auditor", "admin")
+
+
+@router.get("/access/invitation")
+async def show_new_member(here: Granting) -> Response:
+    """Show the form of an invitation."""
+    return Tab(SECTION, TABS, "/access").page(
+        here,
+        "member_new.html",
+        gettext("Invite a person"),
+        roles=_grantable(here),
+        chosen=set(here.form.many("roles")),
+        values=here.form.values(),
+    )
+
+
+@router.post("/access/members")
+async def invite(here: Granting) -> Response:
+    """Invite a person, and show the address once; a double submit shows the same one."""
+    here = await here.with_form()
+
+    async def make() -> str:
+        body = checked(MemberIn, _body(here))
+        require_grantable(scopes_beyond("role", here.allows, scopes_of(body.roles)))
+        issued = await here.vault.sign_in.invitations.invite(here.account_id, body.terms(), actor=here.actor)
+        return _told(here, issued)
+
+    try:
+        made = await here.made_once(make)
+    except MISTAKES as error:
+        return await show_new_member(here.wrong(error))
+    return await _page(here, *made.split(" "))
+
+
+@router.get("/access/members/{member}")
+async def show_member(here: Granting, member: Name) -> Response:
+    """Show a person: roles, how the person signs in, and the open address."""
+    return await _page(here, member)
+
+
+@acts(router, "/access/members/{member}", again=show_member)
+async def change_member(here: Granting, member: Name) -> str:
+    """Change an invited person."""
+    before = (await here.vault.sign_in.members.get(here.account_id, member)).terms
+    after = checked(MemberPatch, _body(here)).applied_to(before)
+    gives_more = set(after.roles) - set(before.roles) if after.agents == before.agents else set(after.roles)
+    require_grantable(scopes_beyond("role", here.allows, scopes_of(gives_more)))
+    await here.vault.sign_in.invitations.change(here.account_id, member, after, actor=here.actor)
+    return f"/access/members/{member}?done=member_changed"
+
+
+@router.post("/access/members/{member}/invitations")
+async def issue_invitation(here: Granting, member: Name) -> Response:
+    """Show another address for a passkey once; those before it are revoked."""
+    here = await here.with_form()
+
+    async def make() -> str:
+        given = await here.vault.sign_in.invitations.given_scopes(here.account_id, member)
+        require_grantable(scopes_beyond("role", here.allows, given))
+        issued = await here.vault.sign_in.invitations.issue(here.account_id, member, actor=here.actor)
+        return _told(here, issued)
+
+    try:
+        made = await here.made_once(make)
+    except MISTAKES as error:
+        return await _page(here.wrong(error), member)
+    return await _page(here, *made.split(" "))
+
+
+@acts(router, "/access/members/{member}/invitations/{invitation}/revocation", again=show_member)
+async def revoke_invitation(here: Granting, member: Name, invitation: Name) -> str:
+    """Revoke an address."""
+    await here.vault.sign_in.invitations.revoke(here.account_id, member, invitation, actor=here.actor)
+    return f"/access/members/{member}?done=invitation_revoked"
+
+
+async def _page(here: Here, member_id: str, address: str | None = None) -> Response:
+    member = await here.vault.sign_in.members.get(here.account_id, member_id)
+    sent = here.mistake is not None and not here.wrong_form.startswith("inv")
+    return Tab(SECTION, TABS, "/access").page(
+        here,
+        "member.html",
+        member.name or member.row.id,
+        member=member,
+        address=address,
+        roles=_ROLES,
+        chosen=set(here.form.many("roles") if sent else member.roles),
+        values=here.form.values() if sent else _stored(member),
+    )
+
+
+def _body(here: Here) -> Mapping[str, Any]:
+    return {
+        "name": here.form.text("title"),
+        "email": here.form.text("email") or None,
+        "roles": here.form.many("roles"),
+        "agents": here.form.lines("agents"),
+    }
+
+
+def _stored(member: Member) -> Mapping[str, str]:
+    agents = "\n".join(member.agents)
+    return {"title": member.name or "", "email": member.email or "", "agents": agents}
+
+
+def _told(here: Here, issued: Issued) -> str:
+    """Return the person and the address, which a double submit gets again."""
+    origin = here.vault.sign_in.passkeys.proofs.site.origin
+    return f"{issued.invitation.person_id} {origin}/console/invitation/{issued.token.text}"
+
+
+def _grantable(here: Here) -> list[AccountRole]:
+    """Return the roles that this session can give."""
+
+    def gives(scopes: frozenset[Scope]) -> bool:
+        return not scopes_beyond("role", here.allows, scopes)
+
+    return [role for role in _ROLES if gives(SCOPES_OF_ROLE[role])]

@@ -1,0 +1,176 @@
+"""Pages of passkeys that need no session: sign in with one, and make one at the address of an invitation."""
+
+from typing import Annotated, Final
+
+from fastapi import Path, Request, Response
+from fastapi.responses import JSONResponse
+
+from vault.domain.base64url import encode_base64url
+from vault.domain.ids import Token
+from vault.domain.sign_in.challenge import LIFE
+from vault.domain.sign_in.passkey import ALGORITHMS
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.errors import TooMany
+from vault.rfc3339 import write_rfc3339
+from vault.services.sign_in.passkeys import Browser, SignedInByPasskey, Welcome
+from vault.web.console.access import set_console_cookie
+from vault.web.console.forms import read_form, see_other
+from vault.web.console.layout import message_page
+from vault.web.console.mistakes import words_of_error
+from vault.web.console.route import console_router, error_page
+from vault.web.console.sign_in.limits import check_rate, count_begun, count_failure
+from vault.web.console.sign_in.sign_in import return_path, sign_in_page
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
+from vault.web.http.html import translated_page
+from vault.web.http.problems import of_error
+from vault.web.http.translations import gettext
+
+router = console_router("/console")
+InvitationToken = Annotated[str, Path(max_length=128)]
+#: The cookie to which the challenge of a sign-in is bound.
+_COOKIE: Final = "passkey"
+
+
+@router.post("/passkey/options")
+async def ask_for_sign_in(request: Request, vault: TheVault) -> Response:
+    """Return what a browser is asked for at a sign-in. It is the same for everybody: the device knows the person."""
+    try:
+        check_rate(request)
+        count_begun(request)
+    except TooMany as error:
+        return of_error(error)
+    name = own_name(request, _COOKIE)
+    bound_to = read_cookie(request, name) or Token.new().text
+    challenge = await vault.sign_in.passkeys.challenge("sign_in", bound_to)
+    answer = _json(
+        {"challenge": encode_base64url(challenge), "domain": vault.sign_in.passkeys.proofs.site.domain}
+    )
+    seconds = int(LIFE.total_seconds())
+    set_own_cookie(request, answer, _COOKIE, bound_to, seconds=seconds, same_site="strict")
+    return answer
+
+
+@router.post("/passkey")
+async def sign_in_by_passkey(request: Request, vault: TheVault) -> Response:
+    """Begin a session with a passkey."""
+    form = await read_form(request)
+    back = return_path(form.text("next"))
+    try:
+        check_rate(request)
+        signed_in = await vault.sign_in.passkeys.sign_in(
+            form.text("answer"),
+            bound_to=read_cookie(request, own_name(request, _COOKIE)) or "",
+            browser=_browser(request),
+        )
+    except SignInRefused as refused:
+        count_failure(request)
+        return sign_in_page(request, vault, back, status=401, passkey_error=words_of_error(refused)[0])
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, back)
+
+
+@router.get("/invitation/{token}")
+async def show_invitation(request: Request, vault: TheVault, token: InvitationToken) -> Response:
+    """Show what the address of an invitation is for; a link preview uses nothing up."""
+    try:
+        check_rate(request)
+        welcome = await vault.sign_in.passkeys.welcome(token)
+    except SignInRefused as refused:
+        return _refused(request, refused)
+    except TooMany as error:
+        return error_page(request, error)
+    return _page(request, vault, welcome, token)
+
+
+@router.post("/invitation/{token}/options")
+async def ask_for_passkey(request: Request, vault: TheVault, token: InvitationToken) -> Response:
+    """Return what a browser is asked for to make a passkey."""
+    try:
+        check_rate(request)
+        welcome = await vault.sign_in.passkeys.welcome(token)
+    except SignInRefused as refused:
+        count_failure(request)
+        return of_error(refused)
+    except TooMany as error:
+        return of_error(error)
+    challenge = await vault.sign_in.passkeys.challenge("invitation", token)
+    return _json(
+        {
+            "challenge": encode_base64url(challenge),
+            "domain": vault.sign_in.passkeys.proofs.site.domain,
+            "user": {"id": encode_base64url(welcome.user_handle), "name": welcome.name},
+            "algorithms": list(ALGORITHMS),
+            "exclude": [encode_base64url(one) for one in welcome.credential_ids],
+        }
+    )
+
+
+@router.post("/invitation/{token}")
+async def accept_invitation(request: Request, vault: TheVault, token: InvitationToken) -> Response:
+    """Store the passkey that the browser made, and begin a session."""
+    form = await read_form(request)
+    try:
+        check_rate(request)
+        signed_in = await vault.sign_in.passkeys.accept(
+            token, form.text("answer"), name=form.text("name")[:200] or None, browser=_browser(request)
+        )
+    except SignInRefused as refused:
+        if refused.failed == "invitation":
+            return _refused(request, refused)
+        count_failure(request)
+        welcome = await vault.sign_in.passkeys.welcome(token)
+        return _page(request, vault, welcome, token, status=401, error=words_of_error(refused)[0])
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, "/console")
+
+
+def _page(
+    request: Request,
+    vault: TheVault,
+    welcome: Welcome,
+    token: str,
+    *,
+    status: int = 200,
+    error: str | None = None,
+) -> Response:
+    starts = welcome.invitation.starts_at
+    return translated_page(
+        "console/invitation.html",
+        status=status,
+        welcome=welcome,
+        token=token,
+        origin=vault.sign_in.passkeys.proofs.site.origin,
+        waits_until=write_rfc3339(starts) if starts > request.app.state.clock() else None,
+        error=error,
+    )
+
+
+def _refused(request: Request, refused: SignInRefused) -> Response:
+    count_failure(request)
+    text, is_english = words_of_error(refused)
+    return message_page(
+        gettext("This address cannot be used"),
+        text,
+        status=404,
+        link="/console/sign-in",
+        link_name=gettext("Sign in"),
+        is_english=is_english,
+    )
+
+
+def _begun(request: Request, signed_in: SignedInByPasskey, path: str) -> Response:
+    response = see_other(path)
+    set_console_cookie(request, response, signed_in.session, signed_in.secret)
+    return response
+
+
+def _browser(request: Request) -> Browser:
+    return Browser(address=client_address(request), agent=request.headers.get("user-agent", ""))
+
+
+def _json(values: dict[str, object]) -> Response:
+    return JSONResponse(values, headers={"Cache-Control": "no-store"})
