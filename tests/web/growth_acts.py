@@ -10,6 +10,7 @@ from tests.support.link_minter import Minter
 from tests.support.tenant import moment, open_link
 from tests.web.event_acts import grow_endpoints
 from tests.web.growth_scene import TIMES, Grown
+from tests.web.member_acts import grow_invited
 from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
 from vault.domain.accounts.roles import SCOPES_OF_ROLE
 from vault.domain.ids import Token, new_id
@@ -233,20 +234,7 @@ def _members(grown: Grown, number: int) -> None:
     grown.act("delete_console_session", session=_sign_in(grown, made["id"], number)[1])
     if number % 3 == 2:
         grown.act("delete_sign_in_connection", name=name)
-    _invited(grown, number)
-
-
-def _invited(grown: Grown, number: int) -> None:
-    """One more invited person, whose address is replaced and revoked; half of them leave."""
-    said = {"name": f"I {number}", "email": f"i{number}@acme.example", "roles": ["listener"], "agents": ["a"]}
-    made = grown.act("post_member", body=said)
-    member = made["member"]["id"]
-    grown.ids["member"] = member
-    grown.act("patch_member", body={"roles": ["supervisor"], "agents": [f"agent {number}"]}, member=member)
-    again = grown.act("post_invitation", member=member)
-    grown.act("delete_invitation", member=member, invitation=again["id"])
-    if number % 2:
-        grown.act("post_removal", "invited", member=member)
+    grow_invited(grown, number)
 
 
 def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:

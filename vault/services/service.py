@@ -107,7 +107,6 @@ class SignInServices:
     invitations: Invitations
     #: Make passkeys, and sign people in with them.
     passkeys: Passkeys
-    #: What people do with their own passkeys in a session.
     own_passkeys: OwnPasskeys
 
 

@@ -6,52 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.invited import ADMIN, BROWSER, LISTENER, accept, device_of, events, invite, sign_in
 from tests.support.parties import ME
 from tests.support.service_house import House
-from tests.support.software_authenticator import UP, UV, SoftwareAuthenticator
-from vault.domain.sign_in.invitation import LIFE, RECOVERY_WAIT, MemberTerms
+from tests.support.software_authenticator import UP, UV
+from vault.domain.sign_in.invitation import LIFE, RECOVERY_WAIT
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotAuthentic, NotFound, Refused
 from vault.services.service import Vault
-from vault.services.sign_in.invitations import Issued
-from vault.services.sign_in.passkeys import Browser, SignedInByPasskey
-
-BROWSER = Browser(address="192.0.2.1", agent="test")
-ADMIN = MemberTerms(name="Ada Byron", email="ada@acme.example", roles=("admin",), agents=())
-LISTENER = replace(ADMIN, name="Ben", roles=("listener",), agents=("Kim Ager",))
-
-
-async def invite(house: House, terms: MemberTerms = ADMIN) -> Issued:
-    """Invite somebody."""
-    return await house.vault.sign_in.invitations.invite(house.account.id, terms, **ME)
-
-
-def device_of(house: House) -> SoftwareAuthenticator:
-    """Return a device on the vault's own page."""
-    return SoftwareAuthenticator(origin=house.vault.sign_in.passkeys.proofs.site.origin)
-
-
-async def accept(house: House, token: str, device: SoftwareAuthenticator) -> SignedInByPasskey:
-    """Make a passkey at the address of an invitation."""
-    challenge = await house.vault.sign_in.passkeys.challenge("invitation", token)
-    return await house.vault.sign_in.passkeys.accept(
-        token, device.make(challenge), name="Laptop", browser=BROWSER
-    )
-
-
-async def sign_in(
-    house: House, device: SoftwareAuthenticator, *, handle: bytes | None = None
-) -> SignedInByPasskey:
-    """Sign in with a passkey."""
-    challenge = await house.vault.sign_in.passkeys.challenge("sign_in", "cookie")
-    answer = device.use(challenge, handle=handle)
-    return await house.vault.sign_in.passkeys.sign_in(answer, bound_to="cookie", browser=BROWSER)
-
-
-async def events(house: House) -> list[str]:
-    """Return the types of the account's events."""
-    await house.database.write(lambda tx: tx.tree.settle())
-    return await house.events()
+from vault.services.sign_in.passkeys import SignedInByPasskey
 
 
 async def test_an_invited_person_makes_a_passkey_and_signs_in_with_it(either: House):
@@ -261,47 +224,3 @@ def _acts(vault: Vault, account_id: str, person_id: str, invitation_id: str):
     yield invitations.revoke(account_id, person_id, invitation_id, **ME)
     yield vault.sign_in.own_passkeys.list(account_id, person_id)
     yield vault.sign_in.own_passkeys.remove(account_id, person_id, "pkey_1", **ME)
-
-
-async def test_own_passkeys_need_a_fresh_proof(either: House):
-    """A second one is added, the first removed, and the last one stays."""
-    house, own = either, either.vault.sign_in.own_passkeys
-    account_id = house.account.id
-    made, first, second = await invite(house), device_of(house), device_of(house)
-    session = (await accept(house, made.token.text, first)).session
-    old = replace(session, verified_at=datetime.now(UTC) - timedelta(minutes=15))
-    challenge = await house.vault.sign_in.passkeys.challenge("add", session.id)
-    with pytest.raises(Refused, match="Confirm first"):
-        await own.add(old, second.make(challenge), name=None)
-    answer = second.make(challenge)
-    await own.add(session, answer, name="Key")
-    with pytest.raises(SignInRefused):
-        await own.add(session, answer, name="Key")
-    assert [one.name for one in await own.list(account_id, session.person_id or "")] == ["Laptop", "Key"]
-    proof = await house.vault.sign_in.passkeys.challenge("verify", session.id)
-    for wrong in (second.use(challenge), device_of(house).use(proof)):
-        with pytest.raises(SignInRefused):
-            await own.verify(session, wrong)
-    await own.verify(session, second.use(proof))
-    stored = await house.database.read(lambda tx: tx.console_sessions.get(session.id))
-    assert stored is not None
-    assert stored.verified_at is not None
-    assert session.verified_at is not None
-    assert stored.verified_at > session.verified_at
-    one, other = [found.row.id for found in await own.list(account_id, session.person_id or "")]
-    await own.remove(account_id, session.person_id or "", one, **ME)
-    with pytest.raises(SignInRefused, match="does not sign in here"):
-        await sign_in(house, first)
-    with pytest.raises(Refused, match="last passkey"):
-        await own.remove(account_id, session.person_id or "", other, **ME)
-
-
-async def test_another_person_of_the_account_cannot_prove_it(either: House):
-    """A verification is by a passkey of the session's own person."""
-    house = either
-    made, mine, hers = await invite(house), device_of(house), device_of(house)
-    session = (await accept(house, made.token.text, mine)).session
-    await accept(house, (await invite(house, LISTENER)).token.text, hers)
-    proof = await house.vault.sign_in.passkeys.challenge("verify", session.id)
-    with pytest.raises(SignInRefused, match="does not sign in here"):
-        await house.vault.sign_in.own_passkeys.verify(session, hers.use(proof))
