@@ -223,6 +223,7 @@ NAMES = {
 }
 NOBODY = {
     "member": "per_" + "0" * 32,
+    "invitation": "inv_" + "0" * 32,
     "session": "cons_" + "0" * 32,
     "recording": "rec_" + "0" * 32,
     "link": "link_" + "0" * 32,
