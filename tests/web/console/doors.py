@@ -25,6 +25,7 @@ NOBODY: Final[Mapping[str, str]] = {
     "index": "4000000000",
     "session": "cons_x",
     "member": "pers_x",
+    "invitation": "inv_x",
     "key": "key_x",
     "connection": "nobody",
     "endpoint": "ep_x",
