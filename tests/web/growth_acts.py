@@ -234,7 +234,6 @@ def _members(grown: Grown, number: int) -> None:
     grown.act("delete_console_session", session=_sign_in(grown, made["id"], number)[1])
     if number % 3 == 2:
         grown.act("delete_sign_in_connection", name=name)
-    grow_invited(grown, number)
 
 
 def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
@@ -264,7 +263,7 @@ def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
 
 ROUND: Final[tuple[Callable[[Grown, int], None], ...]] = (
     _calls, _webhooks, _recordings, _links, _objections_and_holds, _settings, _notices, _registers, _requests,
-    _approvals, _members,
+    _approvals, _members, grow_invited,
 )  # fmt: skip
 
 
