@@ -107,7 +107,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         "member.html",
         member.name or member.row.id,
         member=member,
-        address=address,
+        made=address,
         roles=_ROLES,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
