@@ -115,7 +115,7 @@ const BUTTONS = {
   skip: () => { setSkip(!skipping(), { announced: true }); stateSpeed(); },
   "zoom-in": () => zoom(0.5), "zoom-out": () => zoom(2),
   copy: copyLink,
-  share: () => { $("share").search = `?at=${Math.floor(audio.currentTime)}`; },
+  share: () => { $("share").search = `?at=${Math.floor(recovery.position)}`; },
   keys: () => keys.help(),
   "from-start": () => { seek(0); $("resumed").hidden = true; $("play").focus(); },
 };
