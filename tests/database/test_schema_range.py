@@ -55,7 +55,7 @@ class NextRelease:
 
 
 def _forget() -> None:
-    migrate._head.cache_clear()
+    migrate._scripts.cache_clear()
     migrate.revisions.cache_clear()
 
 

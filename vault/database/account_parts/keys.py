@@ -122,7 +122,8 @@ class _Keys(AccountPart[AccountKeys]):
     def differences(self, stored: AccountKeys, own: AccountKeys) -> list[str]:
         """Compare all keys, but for a detail key of the newest version that only the rows have.
 
-        It is made when something is first sealed under it, and the object that has it is written after that.
+        It is made when something is first sealed under it, without a change of the account. What the object has under
+        it comes with a change, and that with the key.
         """
         newest = max(own.versions)
         details = {

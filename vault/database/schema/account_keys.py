@@ -4,7 +4,7 @@ Destroying a version counts, under the account's exclusive lock, the rows still 
 with many rows per account, the key version column has an index.
 """
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, text
 
 from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
@@ -27,6 +27,8 @@ detail_keys = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
+    # Set with the first metadata under it, for which the account's object must have it; NULL before.
+    Column("seals_metadata", Boolean),
 )
 
 # Keys of one month, which wrap recording keys and seal call facts and announcements (domain/accounts/account_keys.py).

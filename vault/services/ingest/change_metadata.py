@@ -132,6 +132,7 @@ class ChangeMetadata:
                 change.forbid_held(tx)
             if not tx.call_metadata.put(row, terms, before=before):
                 return False
+            tx.rotations.note_metadata(subject.account_id, self.sealed.key_of(row))
             tx.events.append(event)
             tx.queue.rewrite_manifest(*(one.id for one in recordings if one.state is State.AVAILABLE))
             return True

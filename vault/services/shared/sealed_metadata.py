@@ -9,7 +9,7 @@ from datetime import datetime
 from vault.domain.calls.metadata import Metadata, MetadataRow
 from vault.domain.stored.sealed_records import decode_metadata, encode_metadata
 from vault.errors import NotFound, Tampered
-from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.account_data_keys import AccountDataKeys, read_words, sealed_under
 from vault.services.shared.paced import paced
 
 #: Metadata with the terms that find it.
@@ -37,6 +37,11 @@ class SealedMetadata:
         words = encode_metadata(metadata, **of).decode()
         sealed = await self.data_keys.seal_words(subject.account_id, "metadata", words)
         return MetadataRow(account_id=subject.account_id, sealed=sealed or "", changed_at=at, **of)
+
+    @staticmethod
+    def key_of(row: MetadataRow) -> int:
+        """Return the number of the detail key that seals it."""
+        return sealed_under(read_words(row.sealed))
 
     async def open(self, row: MetadataRow) -> dict[str, str]:
         """Open metadata. Raises NotFound if the key is destroyed, Tampered, Unavailable."""

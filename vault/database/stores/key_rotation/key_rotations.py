@@ -58,13 +58,22 @@ class RotationRows(Rows):
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
         """Add a key for details of access events; an existing one with this number stays.
 
-        The account's object is due: manifests have metadata under the key, and a restore needs both.
+        The account's object is not due: what it has under the key comes with a change of its own.
 
         The caller holds the account's shared lock. Raises KeyRetired unless the current version wraps it.
         """
         refuse_retired(self._db, account_id, wrapped.key_version)
         values = {"account_id": account_id, "number": number, "wrapped_key": wrapped.wrapped}
-        if insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version}):
+        insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version})
+
+    def note_metadata(self, account_id: str, number: int) -> None:
+        """Note that metadata is sealed under a detail key: with the first, the account's object is due.
+
+        Manifests have the metadata, so a restore from objects needs the key. Other details are in the rows alone.
+        """
+        mine = (detail_keys.c.account_id == account_id) & (detail_keys.c.number == number)
+        first = update(detail_keys).where(mine, detail_keys.c.seals_metadata.is_(None))
+        if self._db.execute(first.values(seals_metadata=True)).rowcount:
             account_changed(self._db, account_id)
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
