@@ -212,9 +212,13 @@ class Grown:
         while True:
             answer = self._get(name, ({"limit": page} if page else {}) | cursor, {})
             assert answer.status_code == 200, (name, answer.text)
-            counted += len(answer.json()[list_field])
-            cursor = {"cursor": answer.json().get("next_cursor")}
-            if cursor["cursor"] is None:
+            shown = answer.json()
+            counted += len(shown[list_field])
+            if shown.get("has_more"):
+                cursor = {"after": shown["next"]}
+            elif shown.get("next_cursor") is not None:
+                cursor = {"cursor": shown["next_cursor"]}
+            else:
                 return counted
 
     def _get(self, name: str, asked: Mapping[str, Any], ids: Mapping[str, str]) -> httpx.Response:

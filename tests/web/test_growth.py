@@ -53,6 +53,7 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "list_sign_in_connections": "an account has at most 50",
     "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
     "list_recording_notes": "a key has at most 100 on a recording",
+    "patch_call": "metadata has at most 20 keys", "patch_recording": "metadata has at most 20 keys",
     "put_restriction with links": _EVENT_EACH,
 }  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.
