@@ -36,7 +36,7 @@ REST = re.compile(
     r"(?:(?<=\$VAULT)|(?<![\w.-]))(/(?:v1|webhooks|p|s)/[^\s\"'`)>?|,]+|/(?:health|ready)z|/metrics)"
 )
 #: A path from the root of a file system, in code; what the image and a usual server have is allowed.
-ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/)[a-z]+/[\w./-]+")
+ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/|console/)[a-z]+/[\w./-]+")
 ALLOWED_PATHS = (
     "/var/lib/vault", "/dev/null",
     # Those of the units for systemd, of nginx and of haproxy.
@@ -45,7 +45,7 @@ ALLOWED_PATHS = (
 )  # fmt: skip
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(
-    r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|ietf\.org|rfc-editor\.org|standardwebhooks\.com)"
+    r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|localhost|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|ietf\.org|rfc-editor\.org|standardwebhooks\.com)"
 )
 
 

@@ -26,7 +26,7 @@ def entered(context: BrowserContext, house: House, tenant: Tenant) -> None:
     page = context.new_page()
     page.goto(f"{house.url}/console/sign-in")
     page.get_by_label("API key").fill(key_text(house, tenant.name, "recordings:read", "links:write"))
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"**/console/accounts/{tenant.name}")
     page.close()
 

@@ -107,7 +107,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/access/members/{member}/removal"): ("keys:write", {"name": "{account}"}),
     ("POST", "/access/members/{member}/readmission"): ("keys:write", {}),
     ("GET", "/access/invitation"): ("keys:write", None),
-    ("POST", "/access/members"): ("keys:write", {"title": "Ada", "roles": "auditor"}),
+    ("POST", "/access/members"): ("keys:write", {"title": ""}),
     ("GET", "/access/members/{member}"): ("keys:write", None),
     ("POST", "/access/members/{member}"): ("keys:write", {"title": "Ada", "roles": "auditor"}),
     ("POST", "/access/members/{member}/invitations"): ("keys:write", {}),

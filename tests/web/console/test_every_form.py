@@ -63,7 +63,7 @@ def browser_page(house: House, account: ExampleAccount, browser: Browser) -> Ite
     with new_page(browser) as page:
         page.goto(f"{house.url}/console/sign-in")
         page.get_by_label("API key").fill(key_text(house, account.tenant.name))
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/console/accounts/**")
         yield page
 

@@ -22,7 +22,7 @@ def entered(browser: Browser, house: House, tenant: Tenant) -> Page:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(f"{house.url}/console/sign-in")
     page.get_by_label("API key").fill(key.text)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"**/console/accounts/{tenant.name}")
     return page
 

@@ -39,7 +39,7 @@ def enter(page: Page, house: House, account: str) -> None:
     """Sign in by the form."""
     page.goto(f"{house.url}/console/sign-in")
     page.get_by_label("API key").fill(key_text(house, account))
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"**/console/accounts/{account}")
 
 

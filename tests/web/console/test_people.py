@@ -28,6 +28,7 @@ OPEN = {
     ("GET", "/recordings/{recording}/evidence"),
     ("POST", "/recordings/{recording}/listening"),
     ("GET", "/recordings/{recording}/share"),
+    ("POST", "/recordings/{recording}/metadata"),
     ("POST", "/recordings/{recording}/links"),
     ("POST", "/recordings/{recording}/links/{link}/revocation"),
     ("GET", "/people"),

@@ -132,7 +132,7 @@ def test_the_player_leads_back_and_shares_its_moment(
         assert page.get_by_role("link", name="Back to the recording").count() == 0
         page.goto(f"{house.url}/console/sign-in")
         page.get_by_label("API key").fill(key_text(house, tenant.name))
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.goto(house.url + page_of(tenant, recording))
         page.get_by_label("Purpose").select_option("quality")
         page.get_by_role("button", name="Listen").click()

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from vault.errors import NotFound, VaultError
+from vault.rfc3339 import write_rfc3339
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
 from vault.web.http.named import BELL, PROBLEMS, linked, named
@@ -43,7 +44,8 @@ def _html(html: str, status: int) -> Response:
 
 def time_of(moment: datetime) -> Markup:
     """Return the element of a time, which a script shows in the time zone of the reader."""
-    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)
+    exact = write_rfc3339(moment, "seconds")
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(exact, moment)
 
 
 def listener_page(name: str, language: str, *, status: int = 200, **values: object) -> Response:

@@ -19,7 +19,7 @@ from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.html import translated_page
 from vault.web.http.problems import of_error
-from vault.web.http.translations import gettext, translatable
+from vault.web.http.translations import gettext, translatable, translated
 
 router = console_router("/console")
 PasskeyId = Annotated[str, Path(max_length=64)]
@@ -122,7 +122,7 @@ async def _page(
         is_fresh=verified_at is not None and verified_at + FRESH > request.app.state.clock(),
         origin=vault.sign_in.passkeys.proofs.site.origin,
         wrong=None if wrong is None else words_of_error(wrong)[0],
-        done=gettext(_DONE[done]) if (done := request.query_params.get("done", "")) in _DONE else None,
+        done=translated(_DONE[done]) if (done := request.query_params.get("done", "")) in _DONE else None,
     )
 
 
