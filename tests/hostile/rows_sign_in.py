@@ -9,7 +9,9 @@ from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, TEXT, Shape
 from vault.domain.sign_in.attempt import own_path
 from vault.domain.sign_in.connection import _check_issuer
+from vault.domain.sign_in.passkey import _MAX_ANSWER, check_registration, read_assertion
 from vault.domain.sign_in.provider_metadata import parse_metadata
+from vault.domain.sign_in.relying_party import RelyingParty
 from vault.domain.sign_in.signed_token import knows, open_token, parse_key_set
 
 
@@ -42,6 +44,38 @@ def _metadata(size: int) -> bytes:
     return json.dumps({"issuer": "https://idp.example", "scopes": "a" * size} | _ENDS).encode()
 
 
+_SITE = RelyingParty.of("https://vault.example", None)
+_CLIENT = b'{"type":"webauthn.create","origin":"https://vault.example","challenge":"AA","more":%s}'
+
+
+def _answer(data: Shape, client: Shape | None = None) -> Shape:
+    """Put shapes where a browser's answer has what the authenticator says, and the browser's own data."""
+
+    def answer(size: int) -> bytes:
+        said = _CLIENT % (b"0" if client is None else client(size // 4))
+        response = {"clientDataJSON": _segment(said).decode()}
+        names = ("attestationObject", "authenticatorData", "signature", "userHandle")
+        response |= dict.fromkeys(names, _segment(data(size // 8)).decode())
+        return json.dumps({"type": "public-key", "rawId": "AA", "response": response}).encode()
+
+    return answer
+
+
+def _cbor(head: bytes, each: bytes) -> Shape:
+    """Return CBOR that begins with a head and goes on with one thing."""
+    return lambda size: head + each * (size // len(each))
+
+
+_ANSWERS = {
+    **JSON,
+    **{f"client data: {name}": _answer(lambda _: b"", shape) for name, shape in JSON.items()},
+    "lists in lists": _answer(_cbor(b"", b"\x81")),
+    "maps in maps": _answer(_cbor(b"", b"\xa1\x00")),
+    "a list without an end": _answer(_cbor(b"\x9b\x00\x00\x00\x00\xff\xff\xff\xff", b"\x00")),
+    "a map of one key": _answer(_cbor(b"\xb9\xff\xff", b"\x00\x00")),
+    "a long text": _answer(_cbor(b"\x79\xff\xff", b"a")),
+}
+
 ROWS = [
     Row(
         name="ID token",
@@ -64,5 +98,12 @@ ROWS = [
         shapes={**JSON, "complete": _metadata},
     ),
     Row(name="issuer", parse=text(_check_issuer), shapes=TEXT, limit=4 * KIB),
+    Row(name="passkey", parse=text(read_assertion), shapes=_ANSWERS, limit=_MAX_ANSWER),
+    Row(
+        name="new passkey",
+        parse=text(lambda answer: check_registration(answer, _SITE)),
+        shapes=_ANSWERS,
+        limit=_MAX_ANSWER,
+    ),
     Row(name="page after the sign-in", parse=text(own_path), shapes=TEXT, limit=4 * KIB),
 ]
