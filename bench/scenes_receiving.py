@@ -90,7 +90,8 @@ async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
     account = await vault.accounts.accounts.find(ACCOUNT)
     facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
-    at_once: Any = variants.AnswerAtOnce(answer=await vault.recordings.calls.start(account.id, facts))
+    calls = vault.recordings.calls
+    at_once: Any = variants.AnswerAtOnce(answer=await calls.start(account.id, facts), metadata=calls.metadata)
     apps = {
         "decided": app_of(settings, vault),
         "constant answer": app_of(

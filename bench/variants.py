@@ -28,6 +28,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
 from vault.services.admission.call_start import CallAnswer
+from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.ingest.seal_stream import _pump, gather
 from vault.thread_pools import Threads
 
@@ -164,6 +165,8 @@ class AnswerAtOnce:
     """Takes the place of the service that answers at call start."""
 
     answer: CallAnswer
+    #: What changes metadata: a call without any reads and writes nothing.
+    metadata: ChangeMetadata
 
     async def start(self, _account: str, _facts: CallFacts) -> CallAnswer:
         """Return what was answered once."""

@@ -96,6 +96,20 @@ def marked(mark: Markers, method: str, path: str) -> dict[str, Any]:
     return {name.removesuffix("[]"): [word] if name.endswith("[]") else word for name, word in marks.items()}
 
 
+def invite(tenant: Tenant, mark: Markers) -> None:
+    """Invite a person, and change what was said of the person."""
+
+    def said(*at: str) -> dict[str, Any]:
+        email, agents = f"{mark(*at, 'email')}@acme.example", [mark(*at, "agents[]")]
+        return {"name": mark(*at, "name"), "email": email, "agents": agents, "roles": ["supervisor"]}
+
+    made = tenant.http.post(tenant.url("/members"), json=said("POST", "/members"))
+    assert made.status_code == 201, made.text
+    changed = said("PATCH", "/members/{member}")
+    answer = tenant.http.patch(tenant.url(f"/members/{made.json()['member']['id']}"), json=changed)
+    assert (answer.status_code, answer.json()["email"]) == (200, changed["email"]), answer.text
+
+
 def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     """Bring two recordings into quarantine; refuse one, let the other out and share it. Return both."""
     at, made = "/recordings/{recording}", []
@@ -270,6 +284,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         keep(tenant, mark)
         house.call(house.vault.jobs.apply_policies)
         type_endpoint(tenant, mark)
+        invite(tenant, mark)
         ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)

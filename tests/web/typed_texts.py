@@ -29,6 +29,8 @@ SEALED = {
             "roles[].agents[]",
         )
     ),
+    *(("POST", "/members", one) for one in ("name", "email", "agents[]")),
+    *(("PATCH", "/members/{member}", one) for one in ("name", "email", "agents[]")),
     ("PUT", "/connections/{name}", "next_url"),
     ("PUT", "/connections/{name}", "api_base"),
     ("PUT", "/connections/{name}", "credentials{}"),

@@ -163,7 +163,8 @@ async def _events(vault: Vault) -> None:
     """Read the log on, and send the events of it, also what another node has under a lease at this moment."""
     # One destination at a time, so that another node has work beside it; no turn is short because the machine is busy.
     send_outbox._BATCH_SIZE = 1  # type: ignore[misc]
-    send_turn.BEGINS = send_turn.VALID = 60.0  # type: ignore[misc]
+    # Less than a lease, or another node would send beside this one.
+    send_turn.BEGINS = send_turn.VALID = 15.0  # type: ignore[misc]
     for _ in range(_LOOKS):
         while await vault.jobs.publish_events():
             pass
