@@ -46,14 +46,13 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
 ) | dict.fromkeys(
     ("get_recording_history", "get_processing_record", "put_processing_record", "get_transparency_report",
      "post_retention_preview", "job execute_requests"), _WHOLE,
-) | {
+) | dict.fromkeys(("patch_call", "patch_recording"), "metadata has at most 20 keys") | {
     "export_access_log": "a stream",
     "list_accounts": "an account is closed in each turn, and these are less than a page",
     "list_connections": "an account has at most 200",
     "list_sign_in_connections": "an account has at most 50",
     "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
     "list_recording_notes": "a key has at most 100 on a recording",
-    "patch_call": "metadata has at most 20 keys", "patch_recording": "metadata has at most 20 keys",
     "put_restriction with links": _EVENT_EACH,
 }  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.

@@ -12,6 +12,7 @@ from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from tests.web.event_acts import type_endpoint
+from tests.web.member_acts import type_member
 from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED, Markers
 
 
@@ -94,20 +95,6 @@ def marked(mark: Markers, method: str, path: str) -> dict[str, Any]:
     names = sorted(field for at, where, field in SEALED if (at, where) == (method, path))
     marks = {name: mark(method, path, name) for name in names}
     return {name.removesuffix("[]"): [word] if name.endswith("[]") else word for name, word in marks.items()}
-
-
-def invite(tenant: Tenant, mark: Markers) -> None:
-    """Invite a person, and change what was said of the person."""
-
-    def said(*at: str) -> dict[str, Any]:
-        email, agents = f"{mark(*at, 'email')}@acme.example", [mark(*at, "agents[]")]
-        return {"name": mark(*at, "name"), "email": email, "agents": agents, "roles": ["supervisor"]}
-
-    made = tenant.http.post(tenant.url("/members"), json=said("POST", "/members"))
-    assert made.status_code == 201, made.text
-    changed = said("PATCH", "/members/{member}")
-    answer = tenant.http.patch(tenant.url(f"/members/{made.json()['member']['id']}"), json=changed)
-    assert (answer.status_code, answer.json()["email"]) == (200, changed["email"]), answer.text
 
 
 def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
@@ -284,7 +271,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         keep(tenant, mark)
         house.call(house.vault.jobs.apply_policies)
         type_endpoint(tenant, mark)
-        invite(tenant, mark)
+        type_member(tenant, mark)
         ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)
