@@ -166,7 +166,7 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(
     page.goto(f"{base}/holds/new")
     page.evaluate("document.querySelectorAll('[required]').forEach(one => one.removeAttribute('required'))")
     page.get_by_role("button", name="Place the hold").click()
-    assert page.evaluate("document.activeElement.matches('.problems')")
+    page.wait_for_function("document.activeElement.matches('.problems')")
     page.locator(".problems a").first.click()
     assert page.evaluate("document.activeElement.name || document.activeElement.id").startswith("title")
     page.goto(f"{base}/recordings/{account.ids['call-20417']}")
@@ -175,5 +175,5 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(
     page.locator("dialog[open]").get_by_role("button", name="Erase").click()
     page.locator("dialog[open] .problems").wait_for()
     assert page.locator(".problems").count() == 1
-    assert page.evaluate("document.activeElement.matches('dialog .problems')")
+    page.wait_for_function("document.activeElement.matches('dialog .problems')")
     assert violations(page) == []
