@@ -1,13 +1,11 @@
 """Share a recording: a link for somebody else, whose address is shown once."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
 from vault.domain.playback.link import DEFAULT_SESSIONS, Purpose
-from vault.errors import Invalid
 from vault.services.playback.link_request import LinkRequest
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, needs
@@ -80,19 +78,7 @@ def _link_request(here: Here) -> LinkRequest:
             "purpose_text": form.text("purpose_text") or None,
         },
     )
-    if body.expires_in is None or body.sessions is None:  # pragma: no cover - a number or what was typed
-        raise Invalid("expires_in and sessions must be numbers.", field="expires_in")
-    return LinkRequest(
-        listener=body.listener,
-        kind="player",
-        life=timedelta(seconds=body.expires_in),
-        sessions=body.sessions,
-        networks=body.networks,
-        download=body.download,
-        purpose=body.purpose,
-        purpose_text=body.purpose_text,
-        may_open_restricted=here.allows("privacy:write"),
-    )
+    return body.request(may_open_restricted=here.allows("privacy:write"), may_open_quarantined=False)
 
 
 async def _page(here: Here, recording: str, values: Mapping[str, str], made: str | None = None) -> Response:

@@ -1,13 +1,10 @@
 """Playback links: create, list, revoke."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.playback.link import DEFAULT_LIFETIME, DEFAULT_SESSIONS
 from vault.errors import Invalid
-from vault.services.playback.link_request import LinkRequest
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
@@ -32,10 +29,6 @@ Revoking = Annotated[Access, Depends(access("links:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 
 
-def _has_one_session(body: LinkIn) -> bool:
-    return body.kind == "media" or body.purpose == "consent_check"
-
-
 @router.post(_LINKS, status_code=201, response_model=LinkMadeOut, openapi_extra=IDEMPOTENT)
 async def post_link(
     request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
@@ -47,15 +40,7 @@ async def post_link(
         raise Invalid("download must be false for a media link: it has no page.", field="download")
 
     async def produce() -> LinkMadeOut:
-        wanted = LinkRequest(
-            listener=body.listener,
-            kind=body.kind,
-            life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFETIME,
-            sessions=body.sessions or (1 if _has_one_session(body) else DEFAULT_SESSIONS),
-            networks=body.networks,
-            download=body.download,
-            purpose=body.purpose,
-            purpose_text=body.purpose_text,
+        wanted = body.request(
             may_open_restricted=allowed.allows("privacy:write"),
             may_open_quarantined=allowed.allows("quarantine:listen"),
         )

@@ -1,12 +1,20 @@
 """JSON schemas of links and sessions."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.playback.link import Link, Purpose, Session, SessionState
+from vault.domain.playback.link import (
+    DEFAULT_LIFETIME,
+    DEFAULT_SESSIONS,
+    Link,
+    Purpose,
+    Session,
+    SessionState,
+)
+from vault.services.playback.link_request import LinkRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
 
@@ -50,6 +58,22 @@ class LinkIn(Body):
     purpose: Purpose | None = None
     #: More about the purpose: encrypted in the access log.
     purpose_text: Text | None = None
+
+    def request(self, *, may_open_restricted: bool, may_open_quarantined: bool) -> LinkRequest:
+        """Convert to the service's request, with what is usual in the place of what is left out."""
+        has_one_session = self.kind == "media" or self.purpose == "consent_check"
+        return LinkRequest(
+            listener=self.listener,
+            kind=self.kind,
+            life=DEFAULT_LIFETIME if self.expires_in is None else timedelta(seconds=self.expires_in),
+            sessions=self.sessions or (1 if has_one_session else DEFAULT_SESSIONS),
+            networks=self.networks,
+            download=self.download,
+            purpose=self.purpose,
+            purpose_text=self.purpose_text,
+            may_open_restricted=may_open_restricted,
+            may_open_quarantined=may_open_quarantined,
+        )
 
 
 class LinkMadeOut(BaseModel):
