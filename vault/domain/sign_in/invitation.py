@@ -25,6 +25,12 @@ class MemberTerms:
     #: Names or ids of agents, to whose recordings ``listener`` and ``supervisor`` are limited; none: all recordings.
     agents: tuple[str, ...]
 
+    def roles_beyond(self, before: "MemberTerms") -> frozenset[AccountRole]:
+        """Return the roles that a change to these terms gives: new ones, and all of them for other agents."""
+        return frozenset(self.roles) - (
+            frozenset(before.roles) if self.agents == before.agents else frozenset()
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:

@@ -1,6 +1,5 @@
 """Invite people who sign in by passkeys, change what they may do, and give them addresses for passkeys."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -26,7 +25,7 @@ async def post_member(request: Request, vault: TheVault, allowed: Granting, body
     The calling key grants no role with a scope that it lacks. Whoever opens the address makes the passkey: send it to
     the person alone. It works once, within 7 days.
     """
-    _require_grantable(allowed, body)
+    _require_grantable(allowed, scopes_of(body.roles))
     issued = await vault.sign_in.invitations.invite(allowed.account.id, body.terms(), actor=allowed.actor)
     member = await vault.sign_in.members.get(allowed.account.id, issued.invitation.person_id)
     return InvitedOut(member=MemberOut.of(member), invitation=_shown(request, issued))
@@ -46,12 +45,7 @@ async def patch_member(vault: TheVault, allowed: Granting, member: Member, body:
     """
     before = (await vault.sign_in.members.get(allowed.account.id, member)).terms
     after = body.applied_to(before)
-    if beyond := scopes_beyond("role", allowed.allows, scopes_of(set(after.roles) - set(before.roles))):
-        raise _beyond(beyond)
-    if after.agents != before.agents and (
-        beyond := scopes_beyond("role", allowed.allows, scopes_of(after.roles))
-    ):
-        raise _beyond(beyond)
+    _require_grantable(allowed, scopes_of(after.roles_beyond(before)))
     await vault.sign_in.invitations.change(allowed.account.id, member, after, actor=allowed.actor)
     return MemberOut.of(await vault.sign_in.members.get(allowed.account.id, member))
 
@@ -66,8 +60,7 @@ async def post_invitation(
     hours, in which it can be revoked; using it removes the passkeys before it.
     """
     given = await vault.sign_in.invitations.given_scopes(allowed.account.id, member)
-    if beyond := scopes_beyond("role", allowed.allows, given):
-        raise _beyond(beyond)
+    _require_grantable(allowed, given)
     issued = await vault.sign_in.invitations.issue(allowed.account.id, member, actor=allowed.actor)
     return _shown(request, issued)
 
@@ -80,13 +73,10 @@ async def delete_invitation(
     await vault.sign_in.invitations.revoke(allowed.account.id, member, invitation, actor=allowed.actor)
 
 
-def _require_grantable(allowed: Access, body: MemberIn) -> None:
-    if beyond := scopes_beyond("role", allowed.allows, scopes_of(body.roles)):
-        raise _beyond(beyond)
-
-
-def _beyond(beyond: Sequence[Scope]) -> Forbidden:
-    return Forbidden(f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}.")
+def _require_grantable(allowed: Access, given: frozenset[Scope]) -> None:
+    if beyond := scopes_beyond("role", allowed.allows, given):
+        text = f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
+        raise Forbidden(text)
 
 
 def _shown(request: Request, issued: Issued) -> InvitationOut:

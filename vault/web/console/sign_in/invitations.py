@@ -68,8 +68,7 @@ async def change_member(here: Granting, member: Name) -> str:
     """Change an invited person."""
     before = (await here.vault.sign_in.members.get(here.account_id, member)).terms
     after = checked(MemberPatch, _body(here)).applied_to(before)
-    gives_more = set(after.roles) - set(before.roles) if after.agents == before.agents else set(after.roles)
-    require_grantable(scopes_beyond("role", here.allows, scopes_of(gives_more)))
+    require_grantable(scopes_beyond("role", here.allows, scopes_of(after.roles_beyond(before))))
     await here.vault.sign_in.invitations.change(here.account_id, member, after, actor=here.actor)
     return f"/access/members/{member}?done=member_changed"
 
