@@ -40,9 +40,10 @@ class Pace:
     def of(cls, *, size: int, duration: float, is_steady: bool, speed: float) -> "Pace":
         """Return the pace for audio of ``size`` bytes and ``duration`` seconds that is played at ``speed``.
 
+        ``speed``: from SLOWEST to FASTEST, which the route sees to.
         ``is_steady``: whether all its seconds have as many bytes.
         """
-        heard = size / duration * min(max(speed, SLOWEST), FASTEST)
+        heard = size / duration * speed
         frames = round(heard * GRANTED / FIRST_WINDOW)
         return cls(
             heard=heard,

@@ -27,9 +27,6 @@ from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.passkey_proofs import PasskeyProofs, owner_of
 from vault.services.sign_in.person_session import insert_session, session_of
 
-#: Passkeys of one person.
-MAX_PASSKEYS = 20
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SignedInByPasskey:
