@@ -3,10 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import Path, Request, Response
-from fastapi.responses import JSONResponse
 
-from vault.domain.base64url import encode_base64url
-from vault.domain.sign_in.passkey import ALGORITHMS
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound, Refused, VaultError
 from vault.services.service import Vault
@@ -16,6 +13,7 @@ from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import message_page
 from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router
+from vault.web.console.sign_in.passkey_options import to_make, to_use
 from vault.web.http.auth import TheVault
 from vault.web.http.html import translated_page
 from vault.web.http.problems import of_error
@@ -50,9 +48,7 @@ async def ask_for_verification(vault: TheVault, person: Person) -> Response:
     except NotFound as error:
         return of_error(error)
     challenge = await vault.sign_in.passkeys.challenge("verify", person.session.id)
-    site = vault.sign_in.passkeys.proofs.site
-    allow = [encode_base64url(one.row.credential_id) for one in own]
-    return _json({"challenge": encode_base64url(challenge), "domain": site.domain, "allow": allow})
+    return to_use(vault, challenge, own=(one.row.credential_id for one in own))
 
 
 @router.post("/passkeys/verification")
@@ -76,15 +72,7 @@ async def ask_for_another_passkey(vault: TheVault, person: Person) -> Response:
         return of_error(error)
     challenge = await vault.sign_in.passkeys.challenge("add", person.session.id)
     name = await vault.accounts.console_sessions.name_of(person.session)
-    return _json(
-        {
-            "challenge": encode_base64url(challenge),
-            "domain": vault.sign_in.passkeys.proofs.site.domain,
-            "user": {"id": encode_base64url(handle), "name": name},
-            "algorithms": list(ALGORITHMS),
-            "exclude": [encode_base64url(one.row.credential_id) for one in own],
-        }
-    )
+    return to_make(vault, challenge, handle=handle, name=name, own=(one.row.credential_id for one in own))
 
 
 @router.post("/passkeys")
@@ -128,7 +116,3 @@ async def _page(
 
 def _who(person: SignedInPerson) -> tuple[str, str]:
     return person.session.account_id or "", person.session.person_id or ""
-
-
-def _json(values: dict[str, object]) -> Response:
-    return JSONResponse(values, headers={"Cache-Control": "no-store"})

@@ -3,12 +3,9 @@
 from typing import Annotated, Final
 
 from fastapi import Path, Request, Response
-from fastapi.responses import JSONResponse
 
-from vault.domain.base64url import encode_base64url
 from vault.domain.ids import Token
 from vault.domain.sign_in.challenge import LIFE
-from vault.domain.sign_in.passkey import ALGORITHMS
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import TooMany
 from vault.rfc3339 import write_rfc3339
@@ -19,6 +16,7 @@ from vault.web.console.layout import message_page
 from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.limits import check_rate, count_begun, count_failure
+from vault.web.console.sign_in.passkey_options import to_make, to_use
 from vault.web.console.sign_in.sign_in import return_path, sign_in_page
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
@@ -44,9 +42,7 @@ async def ask_for_sign_in(request: Request, vault: TheVault) -> Response:
     name = own_name(request, _COOKIE)
     bound_to = read_cookie(request, name) or Token.new().text
     challenge = await vault.sign_in.passkeys.challenge("sign_in", bound_to)
-    answer = _json(
-        {"challenge": encode_base64url(challenge), "domain": vault.sign_in.passkeys.proofs.site.domain}
-    )
+    answer = to_use(vault, challenge)
     seconds = int(LIFE.total_seconds())
     set_own_cookie(request, answer, _COOKIE, bound_to, seconds=seconds, same_site="strict")
     return answer
@@ -97,14 +93,8 @@ async def ask_for_passkey(request: Request, vault: TheVault, token: InvitationTo
     except TooMany as error:
         return of_error(error)
     challenge = await vault.sign_in.passkeys.challenge("invitation", token)
-    return _json(
-        {
-            "challenge": encode_base64url(challenge),
-            "domain": vault.sign_in.passkeys.proofs.site.domain,
-            "user": {"id": encode_base64url(welcome.user_handle), "name": welcome.name},
-            "algorithms": list(ALGORITHMS),
-            "exclude": [encode_base64url(one) for one in welcome.credential_ids],
-        }
+    return to_make(
+        vault, challenge, handle=welcome.user_handle, name=welcome.name, own=welcome.credential_ids
     )
 
 
@@ -170,7 +160,3 @@ def _begun(request: Request, signed_in: SignedInByPasskey, path: str) -> Respons
 
 def _browser(request: Request) -> Browser:
     return Browser(address=client_address(request), agent=request.headers.get("user-agent", ""))
-
-
-def _json(values: dict[str, object]) -> Response:
-    return JSONResponse(values, headers={"Cache-Control": "no-store"})
