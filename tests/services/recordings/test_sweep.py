@@ -14,6 +14,7 @@ from tests.support.restoring import available
 from tests.support.service_house import House
 from tests.support.statements import statements
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.domain.stored.vault_facts import SCAN, decode_scan, encode_scan
@@ -69,6 +70,25 @@ async def test_an_attempt_that_died_is_noted_by_the_next(house: House):
 def make_due(tx: Any) -> None:
     """Let the pause of every check be over."""
     tx.connection.exec_driver_sql("UPDATE object_checks SET due_at = 0")
+
+
+async def test_a_manifest_written_while_its_recording_is_checked_stays(house: House):
+    """The row of a repeated attempt is checked just when the recording passes its gate."""
+    recording_id = (await house.announce()).recording_id or ""
+    await house.database.write(
+        lambda tx: note_object_checks(tx.connection, [(recording_id, house.account.id)])
+    )
+    size = house.objects.size
+
+    async def size_after_the_gate(key: str) -> int:
+        await house.settle(recording_id)
+        return await size(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.objects, "size", size_after_the_gate)
+        assert await replace(house.vault.jobs.sweep, scan_objects=0)() == 0
+    assert await house.state(recording_id) is State.AVAILABLE
+    assert location_of(house.account.id, recording_id) in house.objects.objects
 
 
 async def test_a_first_attempt_is_not_noted(house: House):

@@ -189,11 +189,15 @@ class Sweep:
         return True
 
     async def _manifest(self, account_id: str, recording_id: str) -> int:
-        """Delete the manifest of a shredded recording; without grace period, because it holds a wrapped key."""
+        """Delete the manifest of a shredded recording; without grace period, because it holds a wrapped key.
+
+        The row is read once the manifest is known to exist: read before, it could be that of a recording which becomes
+        available and writes its manifest in between.
+        """
         location = location_of(account_id, recording_id)
-        if not await self.database.read(lambda tx: _is_gone(tx, account_id, recording_id)):
-            return 0
         if not await self._exists(location):
+            return 0
+        if not await self.database.read(lambda tx: _is_gone(tx, account_id, recording_id)):
             return 0
         await self.objects.delete(location)
         return 1
