@@ -22,8 +22,9 @@ from typing import Any
 
 from tests.faults.switch_check import Look, audio
 from tests.servers.media_thread import MediaThread
-from tests.support.raw_client import Client
+from tests.support.raw_client import Answer, Client
 from tests.support.slow_media import Held
+from vault.database.engines.postgresql_job import NOTHING_DONE
 
 #: Places of which nobody need be asked about; the party outside the account is the caller.
 _AT_HOME = "+12125550100"
@@ -160,7 +161,7 @@ class Race:
     def _announce(self, call: Call, url: str, *, after: float = 0.0) -> None:
         time.sleep(after)
         parties = {"direction": "inbound", "from": call.caller, "to": call.callee}
-        answer = self.client.announce(call.ref, url, **parties)
+        answer = _done(lambda: self.client.announce(call.ref, url, **parties))
         assert answer.status in {200, 202}, answer.body
 
     def _judge(self, call: Call, met: str, answer: Any, *, available: bool) -> None:
@@ -198,10 +199,19 @@ class Race:
         return row
 
 
+def _done(request: Callable[[], Answer]) -> Answer:
+    """Return the answer of a request that a busy database may answer with "Nothing was done: repeat it"."""
+    deadline = time.monotonic() + _PATIENCE
+    while (answer := request()).status == 503 and NOTHING_DONE.encode() in answer.body:
+        assert time.monotonic() < deadline, answer.body
+    return answer
+
+
 def say_objection(client: Client, call: Call) -> str:
     """Put the number that is the call's own on the list; return the objection's id."""
     number = call.caller if call.callee == _AT_HOME else call.callee
-    answer = client.rest("PUT", f"{client.home}/objections/{urllib.parse.quote(number, safe='')}", {})
+    path = f"{client.home}/objections/{urllib.parse.quote(number, safe='')}"
+    answer = _done(lambda: client.rest("PUT", path, {}))
     assert answer.status == 201, answer.body
     objection: str = answer.json["id"]
     return objection
@@ -210,7 +220,7 @@ def say_objection(client: Client, call: Call) -> str:
 def tell(client: Client, call_ref: str, event: str, *, method: str = "key") -> str:
     """Tell what the caller was told or answered just now; return the event's id."""
     said = {"party": "caller", "event": event, "method": method, "at": datetime.now(UTC).isoformat()}
-    answer = client.rest("POST", f"{client.home}/calls/{call_ref}/consent", said)
+    answer = _done(lambda: client.rest("POST", f"{client.home}/calls/{call_ref}/consent", said))
     assert answer.status == 201, answer.body
     told: str = answer.json["id"]
     return told
