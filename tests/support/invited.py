@@ -1,17 +1,33 @@
 """Invite people, and let software authenticators make and use their passkeys."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tests.support.parties import ME
 from tests.support.service_house import House
 from tests.support.software_authenticator import SoftwareAuthenticator
 from vault.domain.sign_in.invitation import MemberTerms
 from vault.services.sign_in.invitations import Issued
+from vault.services.sign_in.members import Member
 from vault.services.sign_in.passkeys import Browser, SignedInByPasskey
 
 BROWSER = Browser(address="192.0.2.1", agent="test")
 ADMIN = MemberTerms(name="Ada Byron", email="ada@acme.example", roles=("admin",), agents=())
 LISTENER = replace(ADMIN, name="Ben", roles=("listener",), agents=("Kim Ager",))
+#: Of somebody who may give everything.
+BY_ALL: dict[str, Any] = {"may_give": lambda _: None, **ME}
+
+
+def become(terms: MemberTerms) -> Callable[[MemberTerms], MemberTerms]:
+    """Return a change of a person to these terms, whatever the person is now."""
+    return lambda _: terms
+
+
+def terms_of(member: Member) -> MemberTerms:
+    """Return what was entered about a person, as the list of people shows it."""
+    roles = tuple(role for role in member.roles if role != "operator")
+    return MemberTerms(name=member.name or "", email=member.email, roles=roles, agents=member.agents)
 
 
 async def invite(house: House, terms: MemberTerms = ADMIN) -> Issued:

@@ -6,7 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.invited import ADMIN, BROWSER, LISTENER, accept, device_of, events, invite, sign_in
+from tests.support.invited import (
+    ADMIN,
+    BROWSER,
+    BY_ALL,
+    LISTENER,
+    accept,
+    become,
+    device_of,
+    events,
+    invite,
+    sign_in,
+    terms_of,
+)
 from tests.support.parties import ME
 from tests.support.service_house import House
 from tests.support.software_authenticator import UP, UV
@@ -29,7 +41,7 @@ async def test_an_invited_person_makes_a_passkey_and_signs_in_with_it(either: Ho
         assert session.limited_scopes == {"recordings:read", "links:write"}
         assert await house.vault.accounts.console_sessions.name_of(session) == "Ben"
     member = await house.vault.sign_in.members.get(house.account.id, made.invitation.person_id)
-    assert member.terms == LISTENER
+    assert terms_of(member) == LISTENER
     assert (member.passkeys, member.invitation) == (1, None)
     row = repr(await house.database.read(lambda tx: tx.people.get(house.account.id, member.row.id)))
     assert not [word for word in ("Ben", "ada@acme", "Kim") if word in row]
@@ -123,7 +135,7 @@ async def test_a_removed_person_has_no_passkey_and_no_role_any_more(either: Hous
     made, device = await invite(house), device_of(house)
     begun = await accept(house, made.token.text, device)
     person = made.invitation.person_id
-    open_one = await house.vault.sign_in.invitations.issue(account_id, person, **ME)
+    open_one = await house.vault.sign_in.invitations.issue(account_id, person, **BY_ALL)
     await members.remove(account_id, person, **ME)
     with pytest.raises(NotAuthentic):
         await house.vault.accounts.console_sessions.find(begun.secret.text, account_id)
@@ -142,7 +154,7 @@ async def test_an_address_for_who_has_a_passkey_waits_a_day_and_takes_its_place(
     made, lost = await invite(house), device_of(house)
     await accept(house, made.token.text, lost)
     person = made.invitation.person_id
-    again = await house.vault.sign_in.invitations.issue(house.account.id, person, **ME)
+    again = await house.vault.sign_in.invitations.issue(house.account.id, person, **BY_ALL)
     member = await house.vault.sign_in.members.get(house.account.id, person)
     assert member.invitation == again.invitation
     assert (await passkeys.welcome(again.token.text)).invitation == again.invitation
@@ -174,14 +186,14 @@ async def test_the_last_administrator_stays(either: House):
     remove, change = house.vault.sign_in.members.remove, house.vault.sign_in.invitations.change
     gone = [
         remove(account_id, people[0], **ME),
-        change(account_id, people[1], LISTENER, **ME),
+        change(account_id, people[1], become(LISTENER), **BY_ALL),
     ]
     done = await asyncio.gather(*gone, return_exceptions=True)
     assert [one.reasons for one in done if isinstance(one, Refused)] == [("last_admin",)], done
     (left,) = [
         one for one in people if (await house.vault.sign_in.members.get(account_id, one)).roles == ("admin",)
     ]
-    for act in (remove(account_id, left, **ME), change(account_id, left, LISTENER, **ME)):
+    for act in (remove(account_id, left, **ME), change(account_id, left, become(LISTENER), **BY_ALL)):
         with pytest.raises(Refused, match="last administrator"):
             await act
 
@@ -195,7 +207,10 @@ async def test_roles_that_are_taken_end_with_the_next_request(either: House):
     before = await house.database.read(lambda tx: tx.people.get(account_id, made.invitation.person_id))
     assert before is not None
     await house.vault.sign_in.invitations.change(
-        account_id, before.id, replace(terms, roles=("auditor", "supervisor"), agents=("Kim",)), **ME
+        account_id,
+        before.id,
+        become(replace(terms, roles=("auditor", "supervisor"), agents=("Kim",))),
+        **BY_ALL,
     )
     session, _ = await house.vault.accounts.console_sessions.find(begun.secret.text, account_id)
     assert session.scopes == {"audit:read"}
@@ -218,9 +233,8 @@ async def test_a_person_of_another_account_is_not_there(either: House):
 def _acts(vault: Vault, account_id: str, person_id: str, invitation_id: str):
     invitations = vault.sign_in.invitations
     yield vault.sign_in.members.get(account_id, person_id)
-    yield invitations.change(account_id, person_id, ADMIN, **ME)
-    yield invitations.issue(account_id, person_id, **ME)
-    yield invitations.given_scopes(account_id, person_id)
+    yield invitations.change(account_id, person_id, become(ADMIN), **BY_ALL)
+    yield invitations.issue(account_id, person_id, **BY_ALL)
     yield invitations.revoke(account_id, person_id, invitation_id, **ME)
     yield vault.sign_in.own_passkeys.list(account_id, person_id)
     yield vault.sign_in.own_passkeys.remove(account_id, person_id, "pkey_1", **ME)

@@ -1,7 +1,7 @@
 """Invite people, change what they may do, and give out addresses at which they make a passkey."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -34,6 +34,10 @@ from vault.services.sign_in.member_changes import MemberBefore, MemberChange, Pr
 _ISSUER: Final = "callvault/invited"
 _USER_HANDLE_BYTES: Final = 64
 _TRIES: Final = 3
+#: Makes of what is known of a person what it is to be.
+ChangeTerms = Callable[[MemberTerms], MemberTerms]
+#: Raises an error unless whoever asks may give these scopes. It is called in a transaction.
+MayGive = Callable[[frozenset[Scope]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -83,30 +87,35 @@ class Invitations:
         await self.database.write(invite)
         return issued
 
-    async def change(self, account_id: str, person_id: str, terms: MemberTerms, *, actor: str) -> None:
+    async def change(
+        self, account_id: str, person_id: str, change: ChangeTerms, *, may_give: MayGive, actor: str
+    ) -> None:
         """Write what is known of an invited person, and the roles: those that are gone end with the next request.
 
-        Raises NotFound, Invalid, Refused for the last administrator, Busy if others keep changing the person.
+        ``change`` and ``may_give`` see the person as the change finds it, also if others change the person meanwhile.
+        Raises NotFound, Invalid, Refused for the last administrator and for one who is removed, Busy if others keep
+        changing the person, and what ``may_give`` raises.
         """
         for _ in range(_TRIES):
-            if await self._try(account_id, person_id, terms, actor):
+            if await self._try(account_id, person_id, change, may_give, actor):
                 return
         raise Busy("Other requests keep changing this person. Send the request again.", retry_after=1)
 
-    async def issue(self, account_id: str, person_id: str, *, actor: str) -> Issued:
+    async def issue(self, account_id: str, person_id: str, *, may_give: MayGive, actor: str) -> Issued:
         """Return another address for an invited person; those before it are revoked.
 
-        Of a person who has passkeys it can be used after 24 hours, in which it can be revoked. Raises NotFound, and
-        Refused for one who is removed.
+        Whoever has an address becomes the person: ``may_give`` gets every scope that the person has. Of a person who
+        has passkeys it can be used after 24 hours, in which it can be revoked. Raises NotFound, Refused for one who is
+        removed, and what ``may_give`` raises.
         """
         now, event_id = self.clock(), new_id("evt")
         sealed = await self.data_keys.seal_detail(account_id, event_id, {"member": person_id})
 
         def issue(tx: Transaction) -> Issued:
             tx.lock_account(account_id, exclusive=True)
-            person = _invited(tx, account_id, person_id)
-            if person.removed_at is not None:
-                raise Refused("This person is removed. Readmit the person first.", reasons=("removed",))
+            person = _present(tx, account_id, person_id)
+            roles = tx.sign_in.roles(account_id)
+            may_give(scopes_of(roles[one].role for one in person.role_ids if one in roles))
             _end_open(tx, person, actor, now)
             has_passkeys = bool(tx.passkeys.of_person(account_id, person_id))
             issued = _issued(person, actor, now, starts_at=now + RECOVERY_WAIT if has_passkeys else now)
@@ -134,15 +143,6 @@ class Invitations:
 
         await self.database.write(revoke)
 
-    async def given_scopes(self, account_id: str, person_id: str) -> frozenset[Scope]:
-        """Return every scope that an invited person has: whoever has an address becomes the person. Raises NotFound."""
-
-        def read(tx: Transaction) -> frozenset[Scope]:
-            person, roles = _invited(tx, account_id, person_id), tx.sign_in.roles(account_id)
-            return scopes_of(roles[one].role for one in person.role_ids if one in roles)
-
-        return await self.database.read(read)
-
     async def _new(
         self, account_id: str, terms: MemberTerms, actor: str, now: datetime
     ) -> tuple[PersonRow, MemberChange]:
@@ -167,9 +167,14 @@ class Invitations:
         )
         return person, written
 
-    async def _try(self, account_id: str, person_id: str, terms: MemberTerms, actor: str) -> bool:
-        """Write a change; False if the person was changed since."""
+    async def _try(
+        self, account_id: str, person_id: str, wanted: ChangeTerms, may_give: MayGive, actor: str
+    ) -> bool:
+        """Write a change; False if the person was changed since it was read."""
         before = await self.database.read(lambda tx: _with_roles(tx, account_id, person_id))
+        known = await self.prepare.terms_of(before)
+        terms = wanted(known)
+        may_give(scopes_of(terms.roles_beyond(known)))
         now = self.clock()
         written = await self.prepare(account_id, person_id, terms, before)
         person = replace(
@@ -186,7 +191,7 @@ class Invitations:
 
         def change(tx: Transaction) -> bool:
             tx.lock_account(account_id, exclusive=True)
-            if _invited(tx, account_id, person_id).revision != before.person.revision:
+            if _present(tx, account_id, person_id).revision != before.person.revision:
                 return False
             if "admin" not in terms.roles:
                 require_other_admin(tx, before.person)
@@ -226,8 +231,16 @@ def _invited(tx: Transaction, account_id: str, person_id: str) -> PersonRow:
     return person
 
 
+def _present(tx: Transaction, account_id: str, person_id: str) -> PersonRow:
+    """Return an invited person who is not removed. Raises NotFound, Refused."""
+    person = _invited(tx, account_id, person_id)
+    if person.removed_at is not None:
+        raise Refused("This person is removed. Readmit the person first.", reasons=("removed",))
+    return person
+
+
 def _with_roles(tx: Transaction, account_id: str, person_id: str) -> MemberBefore:
-    person, roles = _invited(tx, account_id, person_id), tx.sign_in.roles(account_id)
+    person, roles = _present(tx, account_id, person_id), tx.sign_in.roles(account_id)
     own = {(roles[one].role, frozenset(roles[one].agents)): one for one in person.role_ids if one in roles}
     return MemberBefore(person=person, roles=own)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from vault.domain.accounts.roles import LIMITED_ROLES, Role
 from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import PersonRow, Profile, RoleMapping
-from vault.domain.sign_in.invitation import MemberTerms, encode_terms
+from vault.domain.sign_in.invitation import MemberTerms, decode_terms, encode_terms
 from vault.errors import Invalid
 from vault.sentence import Sentence
 from vault.services.shared.encrypted_fields import name_term
@@ -41,6 +41,17 @@ class PrepareMember:
 
     data_keys: PeopleKeys
     opened: OpenedConnections
+
+    async def terms_of(self, before: MemberBefore) -> MemberTerms:
+        """Return what an administrator entered about a person, with the roles that the person has."""
+        person = before.person
+        profile = await self.opened.open_profile(person)
+        sealed = await self.data_keys.open_words(person.account_id, "member", person.sealed_terms)
+        email, agents = decode_terms(sealed)
+        roles = tuple(sorted({role for role, _ in before.roles if role != "operator"}))
+        return MemberTerms(
+            name="" if profile is None else profile.name, email=email, roles=roles, agents=agents
+        )
 
     async def __call__(
         self, account_id: str, person_id: str, terms: MemberTerms, before: MemberBefore | None

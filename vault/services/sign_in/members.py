@@ -11,7 +11,7 @@ from vault.domain.accounts.roles import Role, scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import PersonRow, account_of
-from vault.domain.sign_in.invitation import Invitation, MemberTerms, decode_terms
+from vault.domain.sign_in.invitation import Invitation, decode_terms
 from vault.errors import NotFound
 from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import IdentifyPeople
@@ -44,12 +44,6 @@ class Member:
         """Return when the person last signed in; None before the first time."""
         invited_at = self.row.invited_at
         return self.row.last_at if invited_at is None or self.row.last_at > invited_at else None
-
-    @property
-    def terms(self) -> MemberTerms:
-        """Return what an administrator entered about an invited person."""
-        roles = tuple(role for role in self.roles if role != "operator")
-        return MemberTerms(name=self.name or "", email=self.email, roles=roles, agents=self.agents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden
-from vault.services.sign_in.invitations import Issued
+from vault.services.sign_in.invitations import Issued, MayGive
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.schemas.members import InvitationOut, InvitedOut, MemberIn, MemberPatch
 from vault.web.schemas.sign_in import MemberOut
@@ -25,7 +25,7 @@ async def post_member(request: Request, vault: TheVault, allowed: Granting, body
     The calling key grants no role with a scope that it lacks. Whoever opens the address makes the passkey: send it to
     the person alone. It works once, within 7 days.
     """
-    _require_grantable(allowed, scopes_of(body.roles))
+    _may_give(allowed)(scopes_of(body.roles))
     issued = await vault.sign_in.invitations.invite(allowed.account.id, body.terms(), actor=allowed.actor)
     member = await vault.sign_in.members.get(allowed.account.id, issued.invitation.person_id)
     return InvitedOut(member=MemberOut.of(member), invitation=_shown(request, issued))
@@ -43,10 +43,9 @@ async def patch_member(vault: TheVault, allowed: Granting, member: Member, body:
 
     What a person of a provider may do, the mappings of the sign-in connection say.
     """
-    before = (await vault.sign_in.members.get(allowed.account.id, member)).terms
-    after = body.applied_to(before)
-    _require_grantable(allowed, scopes_of(after.roles_beyond(before)))
-    await vault.sign_in.invitations.change(allowed.account.id, member, after, actor=allowed.actor)
+    await vault.sign_in.invitations.change(
+        allowed.account.id, member, body.applied_to, may_give=_may_give(allowed), actor=allowed.actor
+    )
     return MemberOut.of(await vault.sign_in.members.get(allowed.account.id, member))
 
 
@@ -59,9 +58,9 @@ async def post_invitation(
     The calling key needs every scope of the person's roles. For a person who has a passkey the address works after 24
     hours, in which it can be revoked; using it removes the passkeys before it.
     """
-    given = await vault.sign_in.invitations.given_scopes(allowed.account.id, member)
-    _require_grantable(allowed, given)
-    issued = await vault.sign_in.invitations.issue(allowed.account.id, member, actor=allowed.actor)
+    issued = await vault.sign_in.invitations.issue(
+        allowed.account.id, member, may_give=_may_give(allowed), actor=allowed.actor
+    )
     return _shown(request, issued)
 
 
@@ -73,10 +72,13 @@ async def delete_invitation(
     await vault.sign_in.invitations.revoke(allowed.account.id, member, invitation, actor=allowed.actor)
 
 
-def _require_grantable(allowed: Access, given: frozenset[Scope]) -> None:
-    if beyond := scopes_beyond("role", allowed.allows, given):
-        text = f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
-        raise Forbidden(text)
+def _may_give(allowed: Access) -> MayGive:
+    def check(given: frozenset[Scope]) -> None:
+        if beyond := scopes_beyond("role", allowed.allows, given):
+            text = f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
+            raise Forbidden(text)
+
+    return check
 
 
 def _shown(request: Request, issued: Issued) -> InvitationOut:

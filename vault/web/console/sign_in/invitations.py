@@ -8,7 +8,7 @@ from fastapi import Path, Response
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import SCOPES_OF_ROLE, AccountRole, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
-from vault.services.sign_in.invitations import Issued
+from vault.services.sign_in.invitations import Issued, MayGive
 from vault.services.sign_in.members import Member
 from vault.web.console.access import require_grantable
 from vault.web.console.forms import checked
@@ -46,7 +46,7 @@ async def invite(here: Granting) -> Response:
 
     async def make() -> str:
         body = checked(MemberIn, _body(here))
-        require_grantable(scopes_beyond("role", here.allows, scopes_of(body.roles)))
+        _may_give(here)(scopes_of(body.roles))
         issued = await here.vault.sign_in.invitations.invite(here.account_id, body.terms(), actor=here.actor)
         return _told(here, issued)
 
@@ -66,10 +66,10 @@ async def show_member(here: Granting, member: Name) -> Response:
 @acts(router, "/access/members/{member}", again=show_member)
 async def change_member(here: Granting, member: Name) -> str:
     """Change an invited person."""
-    before = (await here.vault.sign_in.members.get(here.account_id, member)).terms
-    after = checked(MemberPatch, _body(here)).applied_to(before)
-    require_grantable(scopes_beyond("role", here.allows, scopes_of(after.roles_beyond(before))))
-    await here.vault.sign_in.invitations.change(here.account_id, member, after, actor=here.actor)
+    patch = checked(MemberPatch, _body(here))
+    await here.vault.sign_in.invitations.change(
+        here.account_id, member, patch.applied_to, may_give=_may_give(here), actor=here.actor
+    )
     return f"/access/members/{member}?done=member_changed"
 
 
@@ -79,9 +79,9 @@ async def issue_invitation(here: Granting, member: Name) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
-        given = await here.vault.sign_in.invitations.given_scopes(here.account_id, member)
-        require_grantable(scopes_beyond("role", here.allows, given))
-        issued = await here.vault.sign_in.invitations.issue(here.account_id, member, actor=here.actor)
+        issued = await here.vault.sign_in.invitations.issue(
+            here.account_id, member, may_give=_may_give(here), actor=here.actor
+        )
         return _told(here, issued)
 
     try:
@@ -125,6 +125,10 @@ def _body(here: Here) -> Mapping[str, Any]:
 def _stored(member: Member) -> Mapping[str, str]:
     agents = "\n".join(member.agents)
     return {"title": member.name or "", "email": member.email or "", "agents": agents}
+
+
+def _may_give(here: Here) -> MayGive:
+    return lambda given: require_grantable(scopes_beyond("role", here.allows, given))
 
 
 def _told(here: Here, issued: Issued) -> str:
