@@ -44,7 +44,7 @@ from vault.web.http import problems
 from vault.web.http.client_address import _table_key, client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.languages import preferred_language
-from vault.web.http.pagination import read_cursor
+from vault.web.http.pagination import read_change_place, read_cursor
 from vault.web.http.routing import mark_slashes
 from vault.web.middleware.request_limits import _refusal
 from vault.web.player.doorways import _token_of
@@ -250,6 +250,7 @@ ROWS = [
     }, limit=KIB),
     Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
     Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
+    Row(name="place among changes", parse=text(read_change_place), shapes=TEXT),
     Row(name="api key", parse=latin(split_key), shapes=TEXT | within(b"cv_", TEXT)),
     Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", {
         **TEXT, "escaped slashes": repeated(b"%2f"), "half of an escape": repeated(b"%2"),

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition.adapters import Adapters, RestBodies, page_texts, postgresql_of
 from vault.composition.places import places_of
 from vault.composition.wiring import Exceptions, Wiring
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.interface import Database
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.default_texts import NoticeTexts
@@ -68,8 +70,14 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     wiring = Wiring(_parts(adapters), _exceptions(settings, adapters))
     vault = wiring.make(Vault)
     if (guarded := postgresql_of(adapters.database)) is not None:
-        guarded.history_check = vault.node.recovery.require_complete
+        guarded.history_check = partial(_check_history, guarded, vault)
     return vault
+
+
+async def _check_history(database: PostgresqlDatabase, vault: Vault) -> None:
+    """Compare a server with what this vault knows, then let the changes of calls go on there."""
+    await vault.node.recovery.require_complete()
+    await database.unguarded.write(lambda tx: tx.call_changes.follow_history())
 
 
 def _parts(adapters: Adapters) -> Mapping[object, object]:

@@ -25,6 +25,7 @@ from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.audit_log.log_tree import TreeRows
 from vault.database.stores.backup.object_store import InventoryRows, ObjectStoreRows, TombstoneRows
 from vault.database.stores.backup.restore import RestoreRows
+from vault.database.stores.calls.call_changes import CallChangeRows
 from vault.database.stores.calls.call_facts import CallFactRows, PendingCallRows
 from vault.database.stores.calls.call_metadata import CallMetadataRows
 from vault.database.stores.calls.call_state import CallStateRows
@@ -120,6 +121,7 @@ class Transaction:
 
     pending_calls = _Store(PendingCallRows)
     call_facts = _Store(CallFactRows)
+    call_changes = _Store(CallChangeRows)
     call_metadata = _Store(CallMetadataRows)
     call_state = _Store(CallStateRows)
     deliveries = _Store(DeliveryRows)

@@ -1,10 +1,22 @@
 """The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings.
 
-Also the metadata of calls and recordings with their search index, and what was answered to the webhooks of
-connections, without anything of the calls.
+Also when calls changed, the metadata of calls and recordings with their search index, and what was answered to the
+webhooks of connections, without anything of the calls.
 """
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from vault.database.schema.core import Moment, metadata
 
@@ -41,6 +53,28 @@ call_terms = Table(
     Column("term", LargeBinary, primary_key=True),
     Column("call_ref", String, primary_key=True),
     Index("ix_call_terms_call", "account_id", "call_ref"),
+)
+
+# When each call changed last: a row stays when its call is erased, so that who keeps a copy learns of it.
+call_changes = Table(
+    "call_changes",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("call_ref", String, primary_key=True),
+    # Grows with each change of the account; 0: before changes were noted. Several calls may have the same.
+    Column("changed", BigInteger, nullable=False),
+    Column("erased", Boolean, nullable=False),
+    Index("ix_call_changes_changed", "account_id", "changed", "call_ref"),
+)
+
+# One row, for PostgreSQL: what is added to the number of a transaction, which another server counts from the start.
+call_change_base = Table(
+    "call_change_base",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("base", BigInteger, nullable=False),
+    # The server and the history of which it is.
+    Column("history", String),
 )
 
 call_metadata = Table(

@@ -142,6 +142,15 @@ class Connections:
         )
         return [await self._view(connection, activity) async for connection in paced(found)]
 
+    async def id_of(self, account_id: str, name: str | None) -> str | None:
+        """Return the id of the connection that a filter names, None if it names none. Raises Invalid."""
+        if name is None:
+            return None
+        try:
+            return (await self.read(account_id, name)).connection.id
+        except NotFound:
+            raise Invalid("There is no connection of this name.", field="connection") from None
+
     async def read(self, account_id: str, name: str) -> ConnectionView:
         """Return one connection. Raises NotFound."""
         connection, activity = await self.database.read(

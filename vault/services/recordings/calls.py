@@ -8,6 +8,7 @@ from typing import Final
 
 from vault.batches import batches
 from vault.database.interface import Database
+from vault.database.stores.calls.call_changes import ChangePlace
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
@@ -51,11 +52,24 @@ class ListedCall:
 
     facts: CallFacts
     metadata: Metadata = field(default_factory=dict)
+    #: Of it only the name is left.
+    erased: bool = False
 
     @property
     def call_ref(self) -> str:
         """Return the platform's name of it."""
         return self.facts.call_ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedCalls:
+    """Calls in the order of their last changes."""
+
+    calls: Sequence[ListedCall]
+    #: From where to ask again.
+    until: ChangePlace
+    #: Whether there may be more from there on already.
+    more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +136,23 @@ class Calls:
             lambda tx: tx.call_metadata.find(account_id, terms, after=after or "", limit=limit)
         )
         return await self._listed(account_id, refs)
+
+    async def changes(self, account_id: str, since: ChangePlace, *, limit: int) -> ChangedCalls:
+        """Return a page of the calls that changed behind a place. Raises Invalid beyond the last change."""
+        changes = await self.database.read(lambda tx: tx.call_changes.page(account_id, since, limit=limit))
+        there = await self._listed(account_id, [one.call_ref for one in changes if not one.erased])
+        listed = {one.call_ref: one for one in there}
+        return ChangedCalls(
+            calls=[listed.get(one.call_ref) or _erased(one.call_ref) for one in changes],
+            until=changes[-1].place if changes else since,
+            more=len(changes) == limit,
+        )
+
+    async def of_connection(self, account_id: str, call_refs: Sequence[str], connection_id: str) -> set[str]:
+        """Return those of some calls of which a webhook of the connection has told."""
+        return await self.database.read(
+            lambda tx: tx.call_changes.of_connection(account_id, call_refs, connection_id)
+        )
 
     async def _listed(self, account_id: str, refs: Sequence[str]) -> Sequence[ListedCall]:
         """Return the facts and the metadata of calls, in their order."""
@@ -213,6 +244,10 @@ def _erase_waiting(
     for recording_id in sorted(tx.pending_erasures.among(recording_ids)):
         with suppress(Refused):
             lifecycle.erase(tx, account_id, recording_id, actor=actor, at=tx.now())
+
+
+def _erased(call_ref: str) -> ListedCall:
+    return ListedCall(facts=CallFacts(call_ref=call_ref), erased=True)
 
 
 def _not_found() -> NotFound:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from vault.domain.recordings.recording import RecordingFilter
-from vault.errors import Invalid, NotFound
+from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.pagination import next_cursor, read_cursor
@@ -32,7 +32,7 @@ async def list_recordings(
         retention_class=asked.retention_class,
         received_from=asked.received_from,
         received_to=asked.received_to,
-        connection_id=await _connection_id(vault, allowed, asked.connection),
+        connection_id=await vault.accounts.connections.id_of(allowed.account.id, asked.connection),
         name=asked.recording_ref,
     )
     if asked.recording_ref is not None and asked.call is None:
@@ -56,15 +56,6 @@ async def list_recordings(
         next_cursor=following,
         changed_until=place,
     )
-
-
-async def _connection_id(vault: Vault, allowed: Access, name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        return (await vault.accounts.connections.read(allowed.account.id, name)).connection.id
-    except NotFound:
-        raise Invalid("There is no connection of this name.", field="connection") from None
 
 
 async def _changed(

@@ -24,6 +24,7 @@ from vault.database.schema.retention import pending_call_erasures
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.accounts.stored_answers import forget_answers_on_call
+from vault.database.stores.calls.call_changes import note_call_change
 from vault.database.stores.calls.call_metadata import forget_metadata_of_call
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
@@ -73,7 +74,10 @@ class CallFactRows(Rows):
     def add(self, row: CallFactRow) -> bool:
         """Insert a row; False if the same delivery was inserted before. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
-        return _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
+        added = _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
+        if added:
+            note_call_change(self._db, row.account_id, row.call_ref)
+        return added
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""
@@ -136,6 +140,7 @@ class CallFactRows(Rows):
         for table in (call_facts, call_terms):
             mine = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
             self._db.execute(delete(table).where(mine))
+        note_call_change(self._db, account_id, call_ref, erased=True)
 
     def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
         """Insert blind-index terms of a call; existing terms stay."""

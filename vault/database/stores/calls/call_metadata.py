@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select,
 
 from vault.database.schema.calls import call_metadata, call_metadata_terms
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.calls.call_changes import note_call_change
 from vault.database.stores.rows import Rows
 from vault.domain.calls.metadata import MetadataRow
 from vault.domain.recordings.recording import Recording
@@ -49,6 +50,8 @@ class CallMetadataRows(Rows):
         same_of_all = dict(zip(_KEY, key, strict=True))
         if rows := [same_of_all | {"term": term} for term in sorted({*terms})]:
             insert_new(self._db, call_metadata_terms, *rows)
+        if not row.recording_id:
+            note_call_change(self._db, row.account_id, row.call_ref)
         return True
 
     def restore(self, row: MetadataRow, terms: Iterable[bytes]) -> None:

@@ -17,6 +17,7 @@ from vault.database.sql.compiled_statements import CompiledSelect, RowWriter
 from vault.database.sql.dialect import call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.accounts.accounts import AccountRows
+from vault.database.stores.calls.call_changes import CHANGE_NUMBER
 from vault.database.stores.calls.call_facts import CallFactRow, CallFactRows
 from vault.database.stores.consent.consent import ConsentRows, PolicyRows
 from vault.database.stores.consent.objections import ObjectionRows
@@ -96,7 +97,7 @@ _KINDS: Final = {
     "recording_refs": "text[]",
 }
 _ADD: Final = HotText(
-    """
+    f"""
 WITH state AS (
     SELECT (SELECT max(version) FROM account_keys k WHERE k.account_id = a.id) IS DISTINCT FROM :key_version AS retired,
            (SELECT count(*) FROM call_facts f WHERE f.account_id = a.id AND f.call_ref = :call_ref) AS facts,
@@ -133,9 +134,13 @@ WITH state AS (
 ), indexed AS (
     INSERT INTO call_terms (account_id, call_ref, term)
     SELECT DISTINCT :account_id, :call_ref, term FROM fact, unnest(:terms) AS n(term) ON CONFLICT DO NOTHING
+), noted AS (
+    INSERT INTO call_changes (account_id, call_ref, changed, erased)
+    SELECT :account_id, :call_ref, {CHANGE_NUMBER}, false FROM fact, call_change_base
+    ON CONFLICT (account_id, call_ref) DO UPDATE SET changed = excluded.changed, erased = excluded.erased
 )
 SELECT EXISTS (SELECT 1 FROM fact), state.* FROM state
-""",
+""",  # noqa: S608 - constants
     **_KINDS,
 )
 _DUPLICATE: Final = CompiledSelect(

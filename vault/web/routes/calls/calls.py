@@ -1,21 +1,25 @@
 """Calls: the decision at call start, facts, consent events, erasure."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from vault.database.stores.calls.call_changes import ChangePlace
 from vault.domain.calls.call import CallFacts
 from vault.errors import Invalid
+from vault.services.recordings.calls import CallView, ListedCall
+from vault.services.service import Vault
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json, answer_once
-from vault.web.http.pagination import read_number
+from vault.web.http.pagination import read_change_place, read_number, write_change_place
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import NewRef, PageQuery, Ref
 from vault.web.schemas.calls.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 from vault.web.schemas.calls.metadata import terms_in
-from vault.web.schemas.calls.views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
+from vault.web.schemas.calls.views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut, ListedCallOut
 
 router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
 Ingesting = Annotated[Access, Depends(access("ingest"))]
@@ -52,21 +56,63 @@ async def put_call(
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
     """Find calls by number or by metadata, including calls without recordings, ordered by call_ref.
 
-    With `without_recording`, list instead the calls that ended and whose recording never came, the last one first, on
-    one page. Some of them were not answered or may not be recorded.
+    With `changed_since`, list the calls that have changed, in the order of their last changes: a call that is reported
+    or reported again, whose metadata is changed, or which is erased. Each change is seen at least once, with the call
+    as it is when it is read.
+
+    With `without_recording`, list the calls that ended and whose recording never came, the last one first, on one page.
+    Some of them were not answered or may not be recorded.
     """
     account_id, calls = allowed.account.id, vault.recordings.calls
-    if [asked.without_recording, asked.number is not None, bool(asked.metadata)].count(True) != 1:
-        text = "Give one of these: number, metadata or without_recording."
+    ways = [
+        asked.without_recording,
+        asked.number is not None,
+        bool(asked.metadata),
+        asked.changed_since is not None,
+    ]
+    if ways.count(True) != 1:
+        text = "Give one of these: number, metadata, changed_since or without_recording."
         raise Invalid(text, field="number")
-    if asked.without_recording:
-        return CallsOut.of(await calls.without_recording(account_id, limit=asked.limit))
     after, limit = asked.cursor, asked.limit
+    found: Sequence[ListedCall | CallView]
+    if asked.changed_since is not None:
+        return await _changed(vault, allowed, asked, read_change_place(asked.changed_since))
+    if asked.without_recording:
+        found = await calls.without_recording(account_id, limit=limit)
+        return CallsOut(items=await _matching(vault, allowed, asked, found))
     if asked.number is None:
         found = await calls.with_metadata(account_id, terms_in(asked.metadata), after=after, limit=limit)
     else:
         found = await calls.find(account_id, asked.number, after=after, limit=limit)
-    return CallsOut.of(found, limit)
+    following = found[-1].facts.call_ref if len(found) == limit else None
+    return CallsOut(items=await _matching(vault, allowed, asked, found), next_cursor=following)
+
+
+async def _changed(vault: Vault, allowed: Access, asked: CallsQuery, since: ChangePlace) -> CallsOut:
+    if asked.cursor is not None:
+        text = "cursor does not go with changed_since: ask again with changed_until of the answer."
+        raise Invalid(text, field="cursor")
+    changed = await vault.recordings.calls.changes(allowed.account.id, since, limit=asked.limit)
+    return CallsOut(
+        items=await _matching(vault, allowed, asked, changed.calls),
+        changed_until=write_change_place(changed.until),
+        more_changes=changed.more,
+    )
+
+
+async def _matching(
+    vault: Vault, allowed: Access, asked: CallsQuery, found: Sequence[ListedCall | CallView]
+) -> list[ListedCallOut]:
+    """Show those of a page that match direction and connection; of what is erased, nobody can say whether it did."""
+    shown = [ListedCallOut.of_listed(one) for one in found]
+    if asked.direction is not None:
+        shown = [one for one in shown if one.erased or one.direction == asked.direction]
+    connection_id = await vault.accounts.connections.id_of(allowed.account.id, asked.connection)
+    if connection_id is not None:
+        refs = [one.call_ref for one in shown]
+        told = await vault.recordings.calls.of_connection(allowed.account.id, refs, connection_id)
+        shown = [one for one in shown if one.erased or one.call_ref in told]
+    return shown
 
 
 @router.get("/{call_ref}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from vault.domain.calls.call import Direction
 from vault.domain.recordings.recording import Recording
 from vault.services.recordings.calls import CallView, ListedCall
 from vault.web.schemas.base import Body, MomentOut
@@ -54,7 +55,7 @@ class CallViewOut(BaseModel):
 
 
 class CallsQuery(Body):
-    """The search for calls: by number, by metadata, or those without a recording."""
+    """The search for calls: by number, by metadata, those that have changed, or those without a recording."""
 
     #: Caller or callee, in any notation.
     number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -62,22 +63,39 @@ class CallsQuery(Body):
     without_recording: bool = False
     #: A key and its exact value, as `order:4711`; given several times, a call must have each.
     metadata: MetadataTerms
-    #: The ``next_cursor`` of the previous page.
+    #: Calls that have changed since: `0`, or the `changed_until` of an answer.
+    changed_since: Annotated[str, Field(min_length=1, max_length=1200)] | None = None
+    #: Only calls that were reported with this direction.
+    direction: Direction | None = None
+    #: Only calls that webhooks of the connection of this name have reported.
+    connection: Annotated[str, Field(max_length=128)] | None = None
+    #: The ``next_cursor`` of the previous page; not together with `changed_since`.
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-class CallsOut(BaseModel):
-    """A page of calls: those of a number, or with metadata, ordered by `call_ref`."""
+class ListedCallOut(CallFactsOut):
+    """A call in a list."""
 
-    items: list[CallFactsOut]
-    next_cursor: str | None = None
+    #: Among changes: the call was erased, and of it only its name is left.
+    erased: bool = False
 
     @classmethod
-    def of(cls, found: Sequence[ListedCall | CallView], limit: int | None = None) -> "CallsOut":
-        """Show a page of ``limit`` calls; without it, the only page."""
-        items = [CallFactsOut.of(one.facts, one.metadata) for one in found]
-        return cls(items=items, next_cursor=items[-1].call_ref if len(items) == limit else None)
+    def of_listed(cls, one: "ListedCall | CallView") -> "ListedCallOut":
+        """Show a call."""
+        erased = isinstance(one, ListedCall) and one.erased
+        return cls(**CallFactsOut.of(one.facts, one.metadata).model_dump(), erased=erased)
+
+
+class CallsOut(BaseModel):
+    """A page of calls: those of a number, or with metadata, ordered by `call_ref`; changes in their order."""
+
+    items: list[ListedCallOut]
+    next_cursor: str | None = None
+    #: From where to ask for changes again.
+    changed_until: str | None = None
+    #: Whether there may be more changes already.
+    more_changes: bool | None = None
 
 
 class ErasedCallOut(BaseModel):
