@@ -8,7 +8,7 @@ import pytest
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.history import OpenedEvent, Origins, write_history
-from vault.domain.audit_log.listening import Timeline, header_bytes, listenings
+from vault.domain.audit_log.listening import Timeline, encode_heard, header_bytes, listenings
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 #: Four hundred seconds of PCM16 at 8000 samples a second, behind 44 bytes.
@@ -226,6 +226,37 @@ def test_a_download_by_a_link_is_told_apart_from_what_was_played():
         "Sent 00:00-00:02 to Robin, of 00:00-00:04 that was granted",
         "Sent 00:00-06:40 to Robin as a file",
     ]
+
+
+def test_what_a_player_reports_is_told_once_for_each_session_and_marked():
+    """Its spans are joined over its reports; where the details cannot be opened, there is nothing to tell."""
+
+    def report(said: str, session: str = "s") -> tuple[AccessEvent, dict[str, str]]:
+        return in_session("playback.heard", session=session), {"heard": said}
+
+    events = [MADE, grant(0, 60), report("0-12,40-50"), report("5-6", "t"), sent(60), report("12-14")]
+    assert story(*events, (in_session("playback.heard", session="u"), {}))[2:] == [
+        "Played 00:00-00:14 and 00:40-00:50, as the player of Robin reports; this cannot be checked",
+        "Played 00:05-00:06, as the player of Robin reports; this cannot be checked",
+    ]
+    first = write_history(ORIGINS, [OpenedEvent(index=7, event=report("3-9")[0], detail=report("3-9")[1])])[
+        -1
+    ]
+    assert (first.index, first.first_second, first.last_second, first.kind) == (7, 3, 9, "playback.heard")
+
+
+@pytest.mark.parametrize(
+    ("spans", "said"),
+    [
+        ([(0.2, 3.1), (3.9, 5.0)], "0-5"),
+        ([(7.5, 8.2), (1.0, 2.0)], "1-2,7-9"),
+        ([(9.0, 9.0), (58.5, 70.0), (80.0, 90.0)], "58-60"),
+        ([], ""),
+    ],
+)
+def test_a_report_is_kept_in_whole_seconds_of_the_recording(spans: list[tuple[float, float]], said: str):
+    """Rounded outwards, in order, joined where they touch, and never beyond the end."""
+    assert encode_heard(spans, duration=59.3) == said
 
 
 def test_an_item_has_its_place_and_its_seconds():

@@ -205,6 +205,7 @@ OTHERS = {
     ("HEAD", "/s/{session}/audio.{extension}"),
     ("GET", "/s/{session}/download"),
     ("HEAD", "/s/{session}/download"),
+    ("POST", "/s/{session}/heard"),
     ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
     ("POST", "/s/{session}/notes"),

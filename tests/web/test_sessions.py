@@ -93,6 +93,38 @@ def test_a_file_is_offered_where_the_link_says_so(house: House, shared: tuple[Te
     assert (refused.status_code, refused.json()["field"]) == (422, "download")
 
 
+def test_a_player_says_what_it_played(house: House, shared: tuple[Tenant, str]):
+    """It is in the log of an open session, marked in the history; a wrong report is told by its field."""
+    tenant, recording = shared
+    browser, path, link = opened(house, tenant, recording, listener="Hearer")
+    session = path.removeprefix("/s/")
+
+    def reports() -> list[str]:
+        found = [one for one in tenant.events(recording) if one["type"] == "playback.heard"]
+        return [one["detail"]["heard"] for one in found if one["session"] == session]
+
+    assert browser.post(f"{path}/heard", json={"spans": [[0, 0.4], [0.4, 1]]}).status_code == 204
+    assert browser.post(f"{path}/heard", json={"spans": []}).status_code == 204
+    assert reports() == ["0-1"]
+    for spans, field in (
+        ([[2, 1]], "spans.0"),
+        ([[-1, 1]], "spans.0.0"),
+        ([[0, 1]] * 101, "spans"),
+        (7, "spans"),
+    ):
+        refused = browser.post(f"{path}/heard", json={"spans": spans})
+        assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (422, [field])
+    history = house.admin.get(tenant.url(f"/recordings/{recording}/history")).json()["items"]
+    told = "Played 00:00-00:01, as the player of Hearer reports; this cannot be checked"
+    assert [one["text"] for one in history if one["kind"] == "playback.heard"] == [told]
+
+    said = {"spans": [[0, 1]]}
+    assert house.client().post(f"{path}/heard", json=said).status_code == 404
+    house.admin.delete(tenant.url(f"/recordings/{recording}/links/{link}"))
+    assert browser.post(f"{path}/heard", json=said).status_code == 404
+    assert reports() == ["0-1"]
+
+
 def test_only_the_holder_of_the_cookie_is_told(house: House, shared: tuple[Tenant, str]):
     """Without its secret a session stands no way at all, whether there is one or not."""
     browser, path, _ = opened(house, *shared)
@@ -123,6 +155,7 @@ def test_a_session_that_asks_for_too_much_waits(
         assert [answer.status_code for answer in answers] == [206, 206, 429]
         assert (answers[2].headers["retry-after"], answers[2].json()["status"]) == ("10", 429)
     assert browser.get(f"{path}/waveform").status_code == 429
+    assert browser.post(f"{path}/heard", json={"spans": [[0, 1]]}).status_code == 429
     assert browser.get(f"{path}/state").json()["state"] == "open"
     assert browser.head(f"{path}/audio").status_code == 200
 

@@ -1,11 +1,12 @@
 """The history of one recording: its access events and its row, as plain sentences.
 
 The sentences of events are in the table of their types (``event_types/``). The history contains only what the log
-contains: granted bytes and, where known, sent bytes. Listeners' names are from the sealed details; where a key was
-destroyed, they are left out.
+contains: granted bytes and, where known, sent bytes; and marked as such, what a player said that it played. Listeners'
+names are from the sealed details; where a key was destroyed, they are left out.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from datetime import datetime
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.event_rules import NoSentence
 from vault.domain.audit_log.event_types.table import EVENT_TYPES
-from vault.domain.audit_log.listening import Listening, Span, Timeline, listenings
+from vault.domain.audit_log.listening import Listening, Span, Timeline, heard, listenings
 
 _MINUTE, _HOUR = 60, 3600
 #: Tolerance for float errors; far shorter than a sample.
@@ -91,6 +92,7 @@ def write_history(origins: Origins, events: Sequence[OpenedEvent]) -> list[Histo
     items = [item for opened in events if (item := _event_item(opened, origins, names)) is not None]
     parts = listenings((opened.index, opened.event) for opened in events)
     items += [_part_item(part, origins, names) for part in parts]
+    items += _heard_items(events, names)
     items.sort(key=lambda item: item.index or 0)
     if origins.sealed_at is not None:
         later = (n for n, item in enumerate(items) if item.at >= origins.sealed_at)
@@ -181,8 +183,33 @@ def _part_item(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     )
 
 
+def _heard_items(events: Sequence[OpenedEvent], names: _Names) -> list[HistoryItem]:
+    """Return one sentence for each session whose player reported; it stands where the first report is."""
+    reports: defaultdict[str, list[OpenedEvent]] = defaultdict(list)
+    for opened in events:
+        if opened.event.type == "playback.heard" and "heard" in opened.detail:
+            reports[opened.event.actor].append(opened)
+    return [_heard_item(of_session, names) for of_session in reports.values()]
+
+
+def _heard_item(reports: Sequence[OpenedEvent], names: _Names) -> HistoryItem:
+    first, spans = reports[0], heard(report.detail["heard"] for report in reports)
+    listener = names.of(first.event)
+    return HistoryItem(
+        at=first.event.at,
+        kind=first.event.type,
+        text=f"Played {_parts([_clocks(span) for span in spans])}, "
+        f"as the player of {listener or _NOBODY} reports; this cannot be checked",
+        index=first.index,
+        first_second=spans[0][0],
+        last_second=spans[-1][1],
+        listener=listener,
+        actor=first.event.actor,
+    )
+
+
 def _sent(part: Listening, timeline: Timeline | None, who: str) -> str:
-    """Return the sentence about the sent bytes, as far as the log knows. It cannot know what was played."""
+    """Return the sentence about the sent bytes, as far as the log knows."""
     granted = _clocks(_seconds(timeline, (part.first, part.end)))
     if part.all_sent:
         return f"Sent {granted} to {who}"

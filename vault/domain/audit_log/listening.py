@@ -2,8 +2,11 @@
 
 A grant is an upper bound of the sent bytes; ``playback.end`` or ``download.end`` has the number of bytes of one
 request that were sent. How grants and ends are matched to requests: see ``audio_requests.py``.
+
+What was heard only a player can say: ``playback.heard`` has the seconds that it played since its last report.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +95,19 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
     return sorted(parts, key=lambda part: part.index)
 
 
+def encode_heard(spans: Iterable[tuple[float, float]], *, duration: float) -> str:
+    """Return what a player reports, merged and in whole seconds rounded outwards: ``0-12,40-55``."""
+    end = math.ceil(duration)
+    whole = ((math.floor(first), min(math.ceil(last), end)) for first, last in spans)
+    return ",".join(f"{first}-{last}" for first, last in union(span for span in whole if span[0] < span[1]))
+
+
+def heard(reports: Iterable[str]) -> tuple[Span, ...]:
+    """Return the whole seconds [first, end) that the reports of one session say."""
+    spans = [span.split("-") for report in reports for span in report.split(",") if span]
+    return union((int(first), int(end)) for first, end in spans)
+
+
 def last_words(requests: Requests, *, at: datetime) -> list[AccessEvent]:
     """Return an end event for each request of a session without one; its bytes, all granted, are an upper bound."""
     end_of = {grant: end for end, grant in GRANT_OF.items()}
@@ -133,11 +149,12 @@ def _merge(requests: Sequence[Request]) -> Listening:
         index=earliest.index,
         first=requests[0].first,
         end=max(request.end for request in requests),
-        sent=_union([(each.first, each.first + each.sent) for each in requests if each.sent is not None]),
+        sent=union((each.first, each.first + each.sent) for each in requests if each.sent is not None),
     )
 
 
-def _union(spans: Sequence[Span]) -> tuple[Span, ...]:
+def union(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the same in order, without overlap and adjacency."""
     merged: list[Span] = []
     for first, end in sorted(spans):
         if merged and first <= merged[-1][1]:

@@ -1,4 +1,4 @@
-"""What the player shows: the waveform, and the call details.
+"""What the player shows, the waveform and the call details; and what it reports as heard.
 
 Call details are the listener, direction, start time and the notices to the parties. They hold no phone number, party
 name or reference: a link gives access to one recording only. The ``playback.open`` event covers them, so they are not
@@ -16,8 +16,10 @@ from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.listening import encode_heard
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
+from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice, text_digest
 from vault.domain.playback.link import Link, Session
 from vault.domain.recordings.media import Waveform, read_waveform
@@ -30,6 +32,7 @@ from vault.ports.objects import ObjectStore
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.playback.playable_audio import not_playable
 from vault.services.playback.session_allowance import Allowance
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,
     join_facts,
@@ -72,13 +75,14 @@ class ShownCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
-    """Show the details of the call and the waveform to a listener."""
+    """Show the details of the call and the waveform to a listener, and log what the player says that it played."""
 
     database: Database
     objects: ObjectStore
     ring: KeyRing
     clock: Clock
     allowance: Allowance
+    data_keys: AccountDataKeys
 
     async def call_view(self, session: Session, recording: Recording) -> ShownCall:
         """Return the call details of an open session for its page. Raises NotFound, Tampered, Unavailable."""
@@ -147,6 +151,31 @@ class Player:
         if not waveform:
             raise NotFound("This recording has no waveform.")
         return read_waveform(waveform, recording.channels or 1)
+
+    async def report_heard(
+        self, session: Session, recording: Recording, spans: Sequence[tuple[float, float]]
+    ) -> None:
+        """Log what the player of an open session played since its last report, in seconds [first, end).
+
+        Nobody can check it: the log knows what was sent. Raises TooMany, Unavailable.
+        """
+        said = encode_heard(spans, duration=recording.duration or 0)
+        if not said:
+            return
+        await self.allowance.use(session.id)
+        event_id = new_id("evt")
+        event = AccessEvent(
+            type="playback.heard",
+            id=event_id,
+            at=self.clock(),
+            account_id=session.account_id,
+            actor=session.id,
+            recording_id=session.recording_id,
+            link_id=session.link_id,
+            session_id=session.id,
+            sealed_detail=await self.data_keys.seal_detail(session.account_id, event_id, {"heard": said}),
+        )
+        await self.database.append_soon(event)
 
 
 def _is_playable(tx: Transaction, recording: Recording, session_id: str | None) -> bool:

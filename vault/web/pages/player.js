@@ -1,6 +1,7 @@
 // The player: connects the audio element with its buttons, keys, waveform, channels and session.
 
 import { Channels } from "./channels.js";
+import { Heard } from "./heard.js";
 import { Keys } from "./keys.js";
 import { loadWaveform } from "./levels.js";
 import { Notes } from "./notes.js";
@@ -39,6 +40,7 @@ const source = new Source(audio, recovery);
 const repeat = new Repeat(() => recovery.position, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
 const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => recovery.position });
+new Heard(audio, address);
 // Who speaks when; null until the waveform is loaded.
 let turns = null;
 // The channel that is heard alone, from 0; null for all.

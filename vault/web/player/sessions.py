@@ -27,7 +27,7 @@ from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import DEFAULT, language_of, spoken_length, texts_of
 from vault.web.player.own_notes import Author, Mistake, ShownNotes, author_of, notes_of
 from vault.web.routes.recordings import waveform
-from vault.web.schemas.playback.links import SessionOut
+from vault.web.schemas.playback.links import HeardIn, SessionOut
 from vault.web.schemas.recordings.recordings import WaveformOut
 
 router = APIRouter(prefix="/s/{session}", tags=["playback"])
@@ -116,6 +116,13 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
         found.account_id, found.recording_id, actor=found.id, session_id=found.id
     )
     return waveform(shape)
+
+
+@router.post("/heard", include_in_schema=False, status_code=204)
+async def post_heard(request: Request, vault: TheVault, session: SessionId, body: HeardIn) -> None:
+    """Take what the player says that it played since its last report. It reports again what was not taken."""
+    found = await find_session(request, vault, session)
+    await vault.playback.player.report_heard(found.session, found.recording, body.spans)
 
 
 @router.get("/state", openapi_extra=SESSION)

@@ -7,7 +7,7 @@ from vault.domain.audit_log.event_types.event_rules import ClosesNothing, Closin
 
 PlaybackEvent = Literal[
     "link.created", "link.revoked", "link.cut", "link_key.registered", "link_key.changed", "link_key.deleted",
-    "playback.open", "playback.grant", "playback.end", "playback.denied",
+    "playback.open", "playback.grant", "playback.end", "playback.heard", "playback.denied",
     "download.grant", "download.end", "waveform.read", "access.unusual",
 ]  # fmt: skip
 
@@ -47,6 +47,10 @@ PLAYBACK_EVENTS: Final[Mapping[PlaybackEvent, EventRules]] = {
         closes=_LISTENING, replay="nothing", needs_permission=True, grants=None, sentence=NoSentence.MERGED,
     ),
     "playback.end": EventRules(
+        closes=_LISTENING, replay="nothing", needs_permission=True, grants=None, sentence=NoSentence.MERGED,
+    ),
+    # What the player says, which nobody can check.
+    "playback.heard": EventRules(
         closes=_LISTENING, replay="nothing", needs_permission=True, grants=None, sentence=NoSentence.MERGED,
     ),
     "playback.denied": EventRules(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vault.domain.playback.link import (
     DEFAULT_LIFETIME,
@@ -14,8 +14,18 @@ from vault.domain.playback.link import (
     Session,
     SessionState,
 )
+from vault.domain.recordings.media import MAX_DURATION
 from vault.services.playback.link_request import LinkRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
+
+#: A position in the audio of the longest recording.
+_Second = Annotated[float, Field(ge=0, le=MAX_DURATION, allow_inf_nan=False)]
+
+
+def _in_order(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError("must begin before it ends")
+    return span
 
 
 class SessionOut(BaseModel):
@@ -37,6 +47,15 @@ class SessionOut(BaseModel):
         title, text = words.get("title", ""), words.get("text", "")
         left = max(0, int((session.ends_at - now).total_seconds())) if state == "open" else 0
         return cls(state=state, title=title, text=text, seconds_left=left)
+
+
+class HeardIn(Body):
+    """What a player has played since its last report."""
+
+    #: Spans of the audio in seconds: beginning and end.
+    spans: Annotated[
+        list[Annotated[tuple[_Second, _Second], AfterValidator(_in_order)]], Field(max_length=100)
+    ]
 
 
 class LinkIn(Body):
