@@ -18,13 +18,14 @@ BROWSER = {"Sec-Fetch-Dest": "audio"}
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were asked for, and not made."""
+    """The pauses that were asked for, and not made, while no time passes."""
     asked: list[float] = []
 
     async def pause(seconds: float) -> None:
         asked.append(seconds)
 
     monkeypatch.setattr(response, "pause", pause)
+    monkeypatch.setattr(response, "monotonic", lambda: 0.0)
     return asked
 
 

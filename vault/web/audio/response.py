@@ -23,7 +23,7 @@ _WRITE_TIMEOUT = 60.0
 _PIECE_SECONDS = 2.0
 #: Values of Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
 _PLAYERS = {"audio", "video"}
-pause = asyncio.sleep
+pause, monotonic = asyncio.sleep, time.monotonic
 
 
 class Stream(Protocol):
@@ -54,7 +54,7 @@ class _Blocks(StreamingResponse):
         """Send head and body. StreamingResponse cancels the task when the client disconnects."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         length = left = int(self.headers["content-length"])
-        more, begun = True, time.monotonic()
+        more, begun = True, monotonic()
         async with aclosing(self.body_iterator) as blocks:  # type: ignore[type-var]
             async for block in blocks:
                 for piece in self._pieces(cast("bytes", block)):
@@ -65,7 +65,7 @@ class _Blocks(StreamingResponse):
                     async with asyncio.timeout(_WRITE_TIMEOUT):
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if more and self.pace is not None:
-                        await pause(self.pace.pause(length - left, time.monotonic() - begun))
+                        await pause(self.pace.pause(length - left, monotonic() - begun))
         if more:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
