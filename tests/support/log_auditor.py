@@ -58,7 +58,9 @@ def read_checkpoint(note):
 def read_proof(text):
     """Take a tlog-proof apart by hand: index, hashes, and the size and root that the checkpoint names."""
     head, _, note = text.decode().partition("\n\n")
-    version, index, *hashes = head.split("\n")
+    version, *lines = head.split("\n")
+    # Extra data is not authenticated.
+    index, *hashes = [line for line in lines if not line.startswith("extra ")]
     assert version == "c2sp.org/tlog-proof@v1"
     _, size, root, *_ = note.split("\n")
     decoded = [base64.b64decode(line) for line in hashes]

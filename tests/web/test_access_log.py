@@ -147,13 +147,17 @@ def test_lists_are_narrowed_and_cut(house: House, shared: tuple[Tenant, str]):
     tenant.link(recording, listener="Somebody Else")
     everything = tenant.events()
 
-    def ask(**wanted: str) -> list[dict]:
+    def ask(**wanted: str | list[str]) -> list[dict]:
         answer = house.admin.get(tenant.url("/access-events"), params=wanted)
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
 
     assert [event["detail"]["listener"] for event in ask(listener="only me")] == ["Only Me"]
     assert ask(recording="rec_none") == []
+    of_types = [one["index"] for one in everything if one["type"] in {"link.created", "switch.changed"}]
+    assert [one["index"] for one in ask(type=["link.created", "switch.changed"])] == of_types
+    actor = everything[0]["actor"]
+    assert ask(actor=actor) == [event for event in everything if event["actor"] == actor]
     at = everything[2]["at"]
     assert ask(to="2000-01-01T00:00:00Z") == ask(**{"from": "2100-01-01T00:00:00Z"}) == []
     assert [event["index"] for event in ask(**{"from": "2000-01-01T00:00:00Z", "to": at})] == [
@@ -163,5 +167,11 @@ def test_lists_are_narrowed_and_cut(house: House, shared: tuple[Tenant, str]):
     assert first["next_cursor"] == str(first["items"][1]["index"] + 1)
     rest = ask(cursor=first["next_cursor"], limit="1000")
     assert [event["index"] for event in (*first["items"], *rest)] == [event["index"] for event in everything]
-    for wrong in ({"listener": "x" * 201}, {"from": "yesterday"}, {"cursor": "-1"}, {"unknown": "1"}):
+    for wrong in (
+        {"listener": "x" * 201},
+        {"from": "yesterday"},
+        {"cursor": "-1"},
+        {"unknown": "1"},
+        {"type": "no.such"},
+    ):
         assert house.admin.get(tenant.url("/access-events"), params=wrong).status_code == 422

@@ -169,7 +169,7 @@ def _part_item(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     event, listener = part.event, names.of(part.event)
     played = event.type == "playback.grant"
     timeline = origins.played if played else origins.original
-    span = _seconds(timeline, (part.first, part.end))
+    span = whole_seconds(timeline, (part.first, part.end))
     who = event.actor if event.session_id is None else listener or _NOBODY
     return HistoryItem(
         at=event.at,
@@ -210,12 +210,12 @@ def _heard_item(reports: Sequence[OpenedEvent], names: _Names) -> HistoryItem:
 
 def _sent(part: Listening, timeline: Timeline | None, who: str) -> str:
     """Return the sentence about the sent bytes, as far as the log knows."""
-    granted = _clocks(_seconds(timeline, (part.first, part.end)))
+    granted = _clocks(whole_seconds(timeline, (part.first, part.end)))
     if part.all_sent:
         return f"Sent {granted} to {who}"
     if not part.sent:
         return f"Granted {granted} to {who}; how much of it was sent is not known"
-    spans = [_clocks(_seconds(timeline, span)) for span in part.sent if span[0] < span[1]]
+    spans = [_clocks(whole_seconds(timeline, span)) for span in part.sent if span[0] < span[1]]
     if not spans:
         return f"Granted {granted} to {who}; nothing of it was sent"
     return f"Sent {_parts(spans)} to {who}, of {granted} that was granted"
@@ -227,7 +227,7 @@ def _parts(spans: Sequence[str]) -> str:
     return _PART if _PART in spans else " and ".join(spans)
 
 
-def _seconds(timeline: Timeline | None, span: Span) -> Span | None:
+def whole_seconds(timeline: Timeline | None, span: Span) -> Span | None:
     """Convert bytes to whole seconds, rounded outwards within the duration; None where they are unknown."""
     if timeline is None:
         return None

@@ -96,8 +96,11 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
 
 
 def encode_heard(spans: Iterable[tuple[float, float]], *, duration: float) -> str:
-    """Return what a player reports, merged and in whole seconds rounded outwards: ``0-12,40-55``."""
-    end = math.ceil(duration)
+    """Return what a player reports, merged and in whole seconds: ``0-12,40-55``.
+
+    They are rounded outwards within the whole seconds of the audio, as those of a grant are.
+    """
+    end = max(1, math.floor(duration))
     whole = ((math.floor(first), min(math.ceil(last), end)) for first, last in spans)
     return ",".join(f"{first}-{last}" for first, last in union(span for span in whole if span[0] < span[1]))
 

@@ -10,8 +10,9 @@ from vault.database.interface import Database
 from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
-from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
-from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.audit_log.audio_requests import GRANT_OF
+from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, whole_seconds, write_history
+from vault.domain.audit_log.listening import Span, Timeline, header_bytes
 from vault.domain.folded_text import folded
 from vault.domain.recordings.media import HEADER_BYTES
 from vault.domain.recordings.recording import Recording, RecordingKeys
@@ -37,14 +38,18 @@ class EventFilter:
     recording_id: str | None = None
     #: The listener of a link: matches its creation, its sessions and their playback.
     listener: str | None = None
+    types: frozenset[str] | None = None
+    #: An API key, a person or a session of a listener; ``worker`` or ``operator``.
+    actor: str | None = None
     since: datetime | None = None
     #: Exclusive.
     until: datetime | None = None
 
     @property
     def looks_inside(self) -> bool:
-        """Return whether the filter can only be applied to decrypted events."""
-        return any(value is not None for value in (self.listener, self.since, self.until))
+        """Return whether the filter can only be applied to events that were read."""
+        inside = (self.listener, self.types, self.actor, self.since, self.until)
+        return any(value is not None for value in inside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,26 @@ class AccessLog:
             return detail
         return {name: value for name, value in detail.items() if name != "token"}
 
+    async def seconds_of(self, account_id: str, events: Sequence[AccessEvent]) -> Mapping[str, Span]:
+        """Return which whole seconds of the audio each grant covers, rounded outwards, by the ids of the events.
+
+        Those are missing whose seconds are unknown. ``events`` are a page.
+        """
+        granted = [event for event in events if event.type in GRANT_OF.values()]
+        ids = sorted({event.recording_id for event in granted if event.recording_id is not None})
+        rows = await self.database.read(lambda tx: tx.recordings.of_account(account_id, ids)) if ids else ()
+        recordings = {row.id: row for row in rows}
+        found: dict[str, Span] = {}
+        async for event in paced(granted):
+            recording = recordings.get(event.recording_id or "")
+            if recording is None or event.first is None or event.end is None:
+                continue
+            played = event.type == "playback.grant"
+            timeline = (_rendition(recording) if played else None) or _original(recording)
+            span = whole_seconds(timeline, (event.first, event.end))
+            found |= {} if span is None else {event.id: span}
+        return found
+
     async def history(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
         """Return the history of a recording, also of an erased one. Data that cannot be decrypted is left out.
 
@@ -165,6 +190,11 @@ class AccessLog:
 
 async def _matches(event: AccessEvent, wanted: EventFilter, listeners: ListenerNames) -> bool:
     if not is_in_period(event, since=wanted.since, until=wanted.until):
+        return False
+    if (wanted.types is not None and event.type not in wanted.types) or wanted.actor not in {
+        None,
+        event.actor,
+    }:
         return False
     if wanted.listener is None:
         return True

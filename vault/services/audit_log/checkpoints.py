@@ -36,14 +36,12 @@ def shown(tx: Transaction) -> StoredCheckpoint | None:
     return last
 
 
-def prove_leaves(tx: Transaction, indexes: Sequence[int]) -> list[bytes]:
-    """Return the proof files of leaves, under the newest checkpoint. Raises Unavailable if it does not cover them."""
+def prove_leaves(tx: Transaction, indexes: Sequence[int]) -> list[ProofFile]:
+    """Return the proofs of leaves, under the newest checkpoint. Raises Unavailable if it does not cover them."""
     last = shown(tx)
     if last is None or last.size <= max(indexes):
         raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
     return [
-        ProofFile(
-            index=index, hashes=inclusion_proof(tx.tree.node, index, last.size), checkpoint=last.note
-        ).write()
+        ProofFile(index=index, hashes=inclusion_proof(tx.tree.node, index, last.size), checkpoint=last.note)
         for index in indexes
     ]

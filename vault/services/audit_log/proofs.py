@@ -4,22 +4,23 @@ The log is exported as one file that can be verified without the vault (vault/tl
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.stores.audit_log.log_tree import Leaf
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.recordings.recording import Recording, RecordingKeys
-from vault.errors import Invalid, NotFound, Unavailable
+from vault.errors import Invalid, NotFound, Tampered, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.audit_log.account_export import read_part
 from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.checkpoints import prove_leaves, shown
+from vault.services.audit_log.checkpoints import prove_leaves, root_of, shown
 from vault.services.shared.encrypted_fields import open_recording
+from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.log_file import write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 from vault.tlog.proofs import consistency_proof
@@ -67,23 +68,43 @@ class LogProofs:
         return last, 0 if recent else tx.tree.head().size
 
     async def prove_event(self, account_id: str, index: int) -> bytes:
-        """Prove that an event is in the log, to a verifier with its leaf and the log's verifier key.
+        """Prove that an event is in the log, to a verifier with the log's verifier key.
 
-        Return a proof file. Raises NotFound if the account has no event at the index, Unavailable.
+        Return a proof file with the leaf as its extra data: no signature covers that, but the proof leads from it to
+        the root. Raises NotFound if the account has no event at the index, Unavailable.
         """
 
-        def find(tx: Transaction) -> None:
-            if tx.events.at(account_id, index) is None:
+        def find(tx: Transaction) -> LoggedEvent:
+            event = tx.events.at(account_id, index)
+            if event is None:
                 raise NotFound("There is no such event.")
+            return event
 
         def prove(tx: Transaction) -> bytes:
             # In one transaction, so that leaf, hashes and checkpoint belong to one tree.
-            find(tx)
-            return prove_leaves(tx, [index])[0]
+            leaf = find(tx).leaf
+            return replace(prove_leaves(tx, [index])[0], extra=leaf).write()
 
         await self.database.read(find)
         await self.anchor.covering(index + 1)
         return await self.database.read(prove)
+
+    async def size_of(self, note: bytes) -> int:
+        """Return the size of an earlier checkpoint, once the log is seen to begin with all that it covers.
+
+        Raises Tampered for a note that this log did not sign, and if the log was rewritten since.
+        """
+        earlier = open_checkpoint(note, [self.signer.verifier])
+
+        def compare(tx: Transaction) -> None:
+            last = shown(tx)
+            if last is None or last.size < earlier.size:
+                raise Tampered("This checkpoint has more entries than the log: entries are missing.")
+            if root_of(tx, earlier.size) != earlier.root:
+                raise Tampered("The log does not contain this checkpoint: it was rewritten.")
+
+        await self.database.read(compare)
+        return earlier.size
 
     async def prove_growth(self, old_size: int, size: int) -> Sequence[bytes]:
         """Prove that the log is append-only: that an earlier tree is a prefix of a tree that a checkpoint covers.

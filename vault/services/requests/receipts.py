@@ -78,5 +78,5 @@ def _prove(tx: Transaction, account_id: str, indexes: Sequence[int]) -> list[Pro
         if logged is None:
             raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
         leaves.append(logged.leaf)
-    proofs = prove_leaves(tx, indexes)
+    proofs = [proof.write() for proof in prove_leaves(tx, indexes)]
     return [ProvenLeaf(leaf=leaf, proof=proof) for leaf, proof in zip(leaves, proofs, strict=True)]

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from vault.services.audit_log.access_log import EventFilter
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
@@ -35,11 +34,8 @@ async def list_access_events(
     vault: TheVault, allowed: Auditing, asked: Annotated[EventsQuery, Query()]
 ) -> Response:
     """List access events in log order. The cursor is the index of the first event on the page."""
-    wanted = EventFilter(
-        recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
-    )
     page = await vault.audit_log.access_log.list_events(
-        allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
+        allowed.account.id, asked.filter, start=asked.cursor, limit=asked.limit
     )
     following = None if page.next_start is None else str(page.next_start)
     return await _shown(

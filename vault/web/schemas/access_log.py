@@ -4,11 +4,19 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vault.domain.audit_log.access_event import LoggedEvent
+from vault.domain.audit_log.event_types.table import EVENT_TYPES
 from vault.domain.audit_log.history import HistoryItem
+from vault.services.audit_log.access_log import EventFilter
 from vault.web.schemas.base import Body, MomentIn, MomentOut
+
+
+def _known(name: str) -> str:
+    if name not in EVENT_TYPES:
+        raise ValueError("must be a type of event of the access log")
+    return name
 
 
 class EventsQuery(Body):
@@ -18,6 +26,10 @@ class EventsQuery(Body):
     recording: Annotated[str, Field(max_length=64)] | None = None
     #: The listener's name in the link.
     listener: Annotated[str, Field(max_length=200)] | None = None
+    #: Events of these types; it may be repeated.
+    type: Annotated[list[Annotated[str, AfterValidator(_known)]], Field(max_length=200, default_factory=list)]
+    #: Who acted: the id of an API key, a person or a session, `worker` or `operator`.
+    actor: Annotated[str, Field(max_length=64)] | None = None
     #: Events at or after this time.
     since: Annotated[MomentIn | None, Field(alias="from")] = None
     #: Events before this time.
@@ -25,6 +37,18 @@ class EventsQuery(Body):
     #: The index of the first event on the page.
     cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+    @property
+    def filter(self) -> EventFilter:
+        """Return which events are wanted."""
+        return EventFilter(
+            recording_id=self.recording,
+            listener=self.listener,
+            types=frozenset(self.type) or None,
+            actor=self.actor,
+            since=self.since,
+            until=self.until,
+        )
 
 
 class EventOut(BaseModel):

@@ -108,6 +108,12 @@ class RecordingRows(Rows):
         row = _GET.first(self._db, id=recording_id, account_id=account_id)
         return None if row is None else recording_from(row)
 
+    def of_account(self, account_id: str, recording_ids: Sequence[str]) -> list[Recording]:
+        """Return those of these recordings that are the account's; pass at most some hundred."""
+        r = recordings.c
+        query = select(*RECORDING_COLUMNS).where(r.id.in_(recording_ids), r.account_id == account_id)
+        return [recording_of(row) for row in self._db.execute(query)]
+
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
         return self._first(recordings.c.id == recording_id)

@@ -2,24 +2,33 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Path, Response
 from fastapi.responses import StreamingResponse
 
-from vault.errors import Unavailable, VaultError
-from vault.services.audit_log.access_log import EventFilter
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
+from vault.domain.audit_log.audio_requests import GRANT_OF
+from vault.domain.audit_log.listening import Span, heard
+from vault.errors import Tampered, Unavailable, VaultError
+from vault.services.audit_log.access_log import EventPage
 from vault.thread_pools import Threads
 from vault.tlog.note import parse_verifier
-from vault.tlog.proof_file import verify_proof_file
+from vault.tlog.proof_file import parse_proof_file, verify_proof_file
 from vault.tlog.receipt_file import verify_receipt
+from vault.web.console.audit_log.titles import choices, title, types_of
 from vault.web.console.forms import checked, read_multipart
 from vault.web.console.here import Here, Tab, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
+from vault.web.http.languages import clock_length
 from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.access_log import EventsQuery
+from vault.web.schemas.base import line_feeds
 
 router = console_router()
 Auditing = Annotated[Here, needs("audit:read")]
@@ -28,47 +37,121 @@ TABS: Final = (
     {"name": translatable("Events"), "path": "/log"},
     {"name": translatable("Verify"), "path": "/log/verify"},
 )
-#: Events of a page, and entries of the whole log that the first page reads.
 _NO_LEAF: Final = translatable("The leaf is not base64: copy it from the event.")
+_LEAF_WANTED: Final = translatable(
+    "This proof has no leaf, so it can be checked only with that: download the proof again, or add the leaf below."
+)
+#: Events of a page, and entries of the whole log that the first page reads.
 _PAGE: Final = 200
-_FILTERS: Final = ("recording", "from", "to", "cursor")
+_FILTERS: Final = ("recording", "kind", "listener", "actor", "from", "to", "cursor")
 #: One file at a time: to read one of megabytes takes a quarter of a second of CPU.
 _VERIFIER: Final = Threads("verify", 1)
 _MAX_INDEX: Final = 2**62
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """An event on the page."""
+
+    logged: LoggedEvent
+    #: What a title does not say: what is sealed, by its name.
+    detail: Mapping[str, str]
+    #: Which part of the audio, in seconds or bytes; empty for none.
+    part: str
+
+    @property
+    def title(self) -> str:
+        return title(self.logged.event.type)
+
+
 @router.get("/log")
 async def show_log(here: Auditing) -> Response:
     """Show the checkpoint and a page of events: those among the log's newest entries unless asked otherwise."""
     sent = {name: here.request.query_params.get(name, "").strip() for name in _FILTERS}
+    proofs = here.vault.audit_log.proofs
     try:
-        checkpoint = (await here.vault.audit_log.proofs.checkpoint()).decode()
+        checkpoint = (await proofs.checkpoint()).decode()
     except Unavailable:
         checkpoint = ""
     size = int(checkpoint.split("\n")[1]) if checkpoint else 0
-    query = {name: moment_text(sent[name]) for name in ("from", "to")} | {"limit": _PAGE}
-    query |= {name: sent[name] for name in ("recording", "cursor") if sent[name]}
-    if not any(sent.values()):
-        # To find a time, the service reads from the first event on.
-        query["cursor"] = max(0, size - _PAGE)
-    asked = checked(EventsQuery, query)
-    wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
+    earlier, wrong = await _earlier(here)
+    if earlier is not None and not sent["cursor"]:
+        sent["cursor"] = str(earlier)
+    asked = checked(EventsQuery, _query(sent, size))
     page = await here.vault.audit_log.access_log.list_events(
-        here.account_id, wanted, start=asked.cursor, limit=asked.limit
+        here.account_id, asked.filter, start=asked.cursor, limit=asked.limit
     )
+    following = None if page.next_start is None else sent | {"cursor": str(page.next_start)}
     return Tab(SECTION, TABS, "/log").page(
         here,
         "log.html",
         gettext("Log"),
-        events=page.items,
-        following=page.next_start,
+        status=422 if wrong else 200,
+        rows=await _rows(here, page),
+        following=following and {name: value for name, value in following.items() if value},
         is_newest=not any(sent.values()) and asked.cursor > 0,
         values=sent,
+        choices=choices(),
+        earlier=earlier,
+        kept=here.request.query_params.get("checkpoint", ""),
+        wrong=wrong,
         checkpoint=checkpoint,
         size=size,
-        key=here.vault.audit_log.proofs.verifier_key(),
+        key=proofs.verifier_key(),
     )
+
+
+def _query(sent: Mapping[str, str], size: int) -> dict[str, object]:
+    """Return what REST would be asked for the fields of the filter in a log of ``size`` entries."""
+    query: dict[str, object] = {name: moment_text(sent[name]) for name in ("from", "to")} | {"limit": _PAGE}
+    query |= {name: sent[name] for name in ("recording", "listener", "actor", "cursor") if sent[name]}
+    if sent["kind"]:
+        query["type"] = types_of(sent["kind"])
+    if not any(sent.values()):
+        # To find a time, the service reads from the first event on.
+        query["cursor"] = max(0, size - _PAGE)
+    return query
+
+
+async def _earlier(here: Here) -> tuple[int | None, str]:
+    """Return the size of the checkpoint that somebody kept and sends, or what is wrong with it."""
+    note = here.request.query_params.get("checkpoint", "").strip()
+    if not note:
+        return None, ""
+    try:
+        return await here.vault.audit_log.proofs.size_of(f"{line_feeds(note)}\n".encode()), ""
+    except Tampered as error:
+        return None, str(error)
+
+
+async def _rows(here: Here, page: EventPage) -> list[_Row]:
+    events = [logged.event for logged, _ in page.items]
+    seconds = await here.vault.audit_log.access_log.seconds_of(here.account_id, events)
+    return [
+        _Row(
+            logged=logged,
+            detail={name: value for name, value in detail.items() if name != "heard"},
+            part=_part(logged.event, seconds.get(logged.event.id), detail.get("heard", "")),
+        )
+        for logged, detail in page.items
+    ]
+
+
+def _part(event: AccessEvent, seconds: Span | None, reported: str) -> str:
+    """Return which part of the audio an event is about; empty if it is about none."""
+    if reported:
+        return ", ".join(_clocks(span) for span in heard([reported]))
+    if seconds is not None:
+        return _clocks(seconds)
+    if event.type not in GRANT_OF and event.type not in GRANT_OF.values():
+        return ""
+    count = (event.end or 0) - (event.first or 0)
+    return ngettext("%(num)s byte", "%(num)s bytes", count)
+
+
+def _clocks(span: Span) -> str:
+    return f"{clock_length(span[0])}-{clock_length(span[1])}"
 
 
 @router.get("/log/events/{index}/proof")
@@ -102,6 +185,8 @@ async def verify_file(here: Auditing) -> Response:
         right = await _VERIFIER.run(
             copy_context().run, _verify, fields, here.vault.audit_log.proofs.verifier_key()
         )
+    except WordedInvalid as error:
+        return _verification(here, missing=str(error))
     except VaultError as error:
         return _verification(here, wrong=str(error))
     return _verification(here, right)
@@ -123,10 +208,7 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
             recordings=receipt.recordings,
             leaves=receipt.leaves,
         )
-    try:
-        leaf = base64.b64decode(fields.get("leaf", b"").strip(), validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise VaultError(_NO_LEAF) from error
+    leaf = _leaf_of(data, fields.get("leaf", b"").strip())
     index, checkpoint = verify_proof_file(data, leaf, [verifier])
     return ngettext(
         "This proof is right: the leaf is entry %(index)s of this log, which has %(num)s entry.",
@@ -136,13 +218,28 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
     )
 
 
-def _verification(here: Here, right: str = "", *, wrong: str = "") -> Response:
+def _leaf_of(proof: bytes, typed: bytes) -> bytes:
+    """Return the leaf that was typed, else that of the file. Raises VaultError if there is none."""
+    if not typed:
+        leaf = parse_proof_file(proof).extra
+        if not leaf:
+            raise WordedInvalid(gettext(_LEAF_WANTED), field="leaf")
+        return leaf
+    try:
+        return base64.b64decode(typed, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise WordedInvalid(gettext(_NO_LEAF), field="leaf") from error
+
+
+def _verification(here: Here, right: str = "", *, wrong: str = "", missing: str = "") -> Response:
+    """Show the form. ``wrong`` says why a file proves nothing, ``missing`` what is needed to check it."""
     return Tab(SECTION, TABS, "/log/verify").page(
         here,
         "log_verify.html",
         gettext("Verify a receipt or a proof"),
-        status=422 if wrong else 200,
+        status=422 if wrong or missing else 200,
         key=here.vault.audit_log.proofs.verifier_key(),
         right=right,
         wrong=wrong,
+        missing=missing,
     )
