@@ -1,8 +1,9 @@
 """Endpoints that receive events, as rows."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from vault.database.account_parts.event_endpoints import delete_endpoints, endpoint_of, put_endpoint
 from vault.database.account_parts.part import account_changed
@@ -12,6 +13,10 @@ from vault.database.stores.rows import Rows
 from vault.domain.events.endpoint import StoredEndpoint
 
 _E = event_endpoints.c
+#: Each turn of an endpoint reads it.
+_ONE: Final = select(event_endpoints).where(
+    _E.id == bindparam("endpoint"), _E.account_id == bindparam("account")
+)
 
 
 class EventEndpointRows(Rows):
@@ -25,8 +30,7 @@ class EventEndpointRows(Rows):
 
     def get(self, account_id: str, endpoint_id: str) -> StoredEndpoint | None:
         """Return an endpoint of an account."""
-        mine = (_E.id == endpoint_id) & (_E.account_id == account_id)
-        row = self._db.execute(select(event_endpoints).where(mine)).mappings().first()
+        row = self._db.execute(_ONE, {"endpoint": endpoint_id, "account": account_id}).mappings().first()
         return None if row is None else endpoint_of(row)
 
     def by_id(self, endpoint_id: str) -> StoredEndpoint | None:

@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final
 
-from sqlalchemy import delete, func, null, or_, select, union_all, update
+from sqlalchemy import BigInteger, bindparam, delete, func, null, or_, select, union_all, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from vault.database.schema.access_log import tree_head
 from vault.database.schema.core import access_events
@@ -21,7 +23,7 @@ from vault.database.schema.events import (
     events_published,
     outward_events,
 )
-from vault.database.sql.dialect import insert_for, insert_new
+from vault.database.sql.dialect import insert_into, insert_new, is_postgresql
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
 from vault.domain.events.endpoint import wants
@@ -44,6 +46,23 @@ _UNREAD: Final = select(
     select(func.min(_S.from_index)).scalar_subquery().label("first"),
     select(_E.id).where(_E.from_index.is_(None)).exists().label("is_new"),
 ).where(_P.through < _SIZE, select(_S.account_id).exists())
+# Built once: to build them for each lone event took as long as to run them.
+_LOG: Final = (
+    select(_A.tree_index, _A.body)
+    .where(
+        _A.tree_index >= bindparam("start", type_=BigInteger),
+        _A.tree_index < bindparam("end", type_=BigInteger),
+        or_(
+            select(_E.id).where(_E.account_id == _A.account_id).exists(),
+            select(_POLLS.account_id).where(_POLLS.account_id == _A.account_id).exists(),
+        ),
+    )
+    .order_by(_A.tree_index)
+)
+_OF_ACCOUNTS: Final = (
+    select(*_S).where(_S.account_id.in_(bindparam("accounts", expanding=True))).order_by(_S.endpoint_id)
+)
+_END: Final = update(events_published).values(through=bindparam("end", type_=BigInteger))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +121,15 @@ class EventFeedRows(Rows):
 
     def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
         """Return the entries [start, end) of accounts that receive events, with their indexes."""
-        in_range = (_A.tree_index >= start) & (_A.tree_index < end)
-        is_told = or_(
-            select(_E.id).where(_E.account_id == _A.account_id).exists(),
-            select(_POLLS.account_id).where(_POLLS.account_id == _A.account_id).exists(),
-        )
-        query = select(_A.tree_index, _A.body).where(in_range, is_told).order_by(_A.tree_index)
-        return [(row.tree_index, parse_event(row.body)) for row in self._db.execute(query)]
+        return [
+            (row.tree_index, parse_event(row.body))
+            for row in self._db.execute(_LOG, {"start": start, "end": end})
+        ]
 
     def subscriptions(self, account_ids: Sequence[str]) -> Sequence[Subscription]:
         """Return what these accounts receive."""
-        query = select(*_S).where(_S.account_id.in_(account_ids)).order_by(_S.endpoint_id)
-        return [
-            Subscription(**{**row, "types": tuple(row["types"] or ())})
-            for row in self._db.execute(query).mappings()
-        ]
+        rows = self._db.execute(_OF_ACCOUNTS, {"accounts": list(account_ids)}).mappings()
+        return [Subscription(**{**row, "types": tuple(row["types"] or ())}) for row in rows]
 
     def accounts_with(self, name: str) -> Sequence[str]:
         """Return the accounts that receive events of this type, by an endpoint or because they ask for them."""
@@ -125,10 +138,9 @@ class EventFeedRows(Rows):
 
     def take_numbers(self, account_id: str, number: int, *, first: int) -> int:
         """Take as many numbers of an account; return the one before them, which is ``first`` if it had none."""
-        put = insert_for(self._db, event_sequences).values(account_id=account_id, last=first + number)
-        more = {"last": event_sequences.c.last + number}
-        taken = put.on_conflict_do_update(index_elements=["account_id"], set_=more)
-        last: int = self._db.execute(taken.returning(event_sequences.c.last)).scalar_one()
+        statement = _take_numbers(on_postgresql=is_postgresql(self._db))
+        values = {"account": account_id, "first_last": first + number, "number": number}
+        last: int = self._db.execute(statement, values).scalar_one()
         return last - number
 
     def add(self, account_id: str, events: Sequence[NumberedEvent]) -> None:
@@ -145,7 +157,7 @@ class EventFeedRows(Rows):
 
     def end(self, through: int) -> None:
         """Note up to which entry the log was read."""
-        self._db.execute(update(events_published).values(through=through))
+        self._db.execute(_END, {"end": through})
 
     def forget(self, before: datetime) -> bool:
         """Delete a batch of events older than ``before``; False if there are none."""
@@ -153,3 +165,13 @@ class EventFeedRows(Rows):
         mine = (_O.account_id == old.c.account_id) & (_O.sequence == old.c.sequence)
         exists = select(old.c.sequence).where(mine).exists()
         return bool(self._db.execute(delete(outward_events).where(exists)).rowcount)
+
+
+@cache
+def _take_numbers(*, on_postgresql: bool) -> ReturningInsert[*tuple[int]]:
+    put = insert_into(event_sequences, on_postgresql=on_postgresql).values(
+        account_id=bindparam("account"), last=bindparam("first_last", type_=BigInteger)
+    )
+    more = {"last": event_sequences.c.last + bindparam("number", type_=BigInteger)}
+    taken = put.on_conflict_do_update(index_elements=["account_id"], set_=more)
+    return taken.returning(event_sequences.c.last)
