@@ -1,7 +1,8 @@
 """A collector of syslog over TLS, as a process: it appends what each connection sends to a file of its own.
 
 Usage: tls_collector.py PORT CERTIFICATE KEY FOLDER DIES_AFTER. With DIES_AFTER above 0 it dies, as by SIGKILL, once it
-has read so many bytes; with "hangs" it accepts and reads nothing.
+has read so many bytes; with "hangs" it accepts and reads nothing; with "loses" it reads each connection to its end,
+writes nothing and closes it without close_notify, as one that dies then.
 """
 
 import os
@@ -23,6 +24,10 @@ def main(port: str, certificate: str, key: str, folder: str, dies_after: str) ->
                 time.sleep(600)
             try:
                 with context.wrap_socket(plain, server_side=True) as secure:
+                    if dies_after == "loses":
+                        while secure.recv(1000):
+                            pass
+                        continue
                     _take(secure, Path(folder), int(dies_after))
             except OSError:
                 continue

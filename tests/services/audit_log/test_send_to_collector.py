@@ -21,9 +21,8 @@ from tests.support.service_house import SIGNER, House
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.collector_lines import as_json, as_syslog, line_of_checkpoint, line_of_leaf
-from vault.errors import StartRefused
 from vault.services.audit_log.send_to_collector import SendToCollector, _Failures
-from vault.telephony.http.collector import NoCollector, collector_of
+from vault.telephony.http.collector import collector_of
 from vault.tlog.checkpoint import open_checkpoint
 
 SERVER = Path(__file__).parents[2] / "servers" / "tls_collector.py"
@@ -207,6 +206,28 @@ async def test_json_lines(house: House, place: Place):
     assert checked(place, [lines[0].replace(b"acct_", b"acct-"), *lines[1:], last])[0] == 1
 
 
+@pytest.mark.parametrize("format_", ["syslog", "json"])
+async def test_what_a_collector_read_and_lost_is_sent_again(house: House, place: Place, format_: str):
+    """The end of its side without close_notify is none. Where the operator permits that, it counts as delivered."""
+    size = await happen(house, 3)
+    job = place.job(house, format_)
+    with place.running("loses"):
+        await until_it_listens(place)
+        await job()
+    assert (job._failures.count, await job.waiting_seconds() == 0) == (1, False)
+    with place.running():
+        await until_it_listens(place)
+        await replace(job, _failures=_Failures())()
+    got = b"".join(place.received())
+    assert got.count(b'{"index":') == size
+    await happen(house, 1)
+    with place.running("loses"):
+        await until_it_listens(place)
+        careless = place.job(house, f"{format_}&close_notify=optional")
+        await careless()
+    assert (careless._failures.count, await careless.waiting_seconds()) == (0, 0)
+
+
 async def test_a_collector_that_hangs_holds_nothing_up(house: House, place: Place):
     """The log takes entries meanwhile, and the next attempt waits."""
     await happen(house, 1)
@@ -268,23 +289,3 @@ def test_a_message_has_the_form_of_syslog():
     assert b"\n" not in as_syslog(note, "")
     (message,) = messages(as_syslog(note, ""))
     assert message.startswith(b"<110>1 2026-02-03T10:00:00.123456Z - callvault - checkpoint - {")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "siem.example:6514", "https://siem.example:6514", "tls://siem.example", "tls://siem.example:0", "tls://:6514",
-        "tls://user@siem.example:6514", "tls://siem.example:6514/path", "tls://siem.example:6514?format=cef",
-        "tls://siem.example:6514?formt=json", "tls://siem.example:6514?ca=/nowhere/ca.pem", "tls://siem.example:99999",
-    ],
-)  # fmt: skip
-def test_a_setting_that_says_nothing_is_refused(url: str):
-    """At the start, by its name."""
-    with pytest.raises(StartRefused, match="VAULT_SIEM_URL"):
-        collector_of(url, "https://vault.example")
-
-
-async def test_without_a_setting_there_is_no_collector():
-    """And nothing to run."""
-    assert isinstance(collector_of(None, "https://vault.example"), NoCollector)
-    assert not collector_of(None, "https://vault.example").is_set

@@ -15,7 +15,9 @@ from vault.ports.collector import CollectorDown
 
 #: Seconds for one step: to connect, to send a block, to read to the end.
 _TIMEOUT: Final = 10.0
-_OPTIONS: Final = frozenset({"format", "ca", "certificate", "key"})
+_OPTIONS: Final = frozenset({"format", "close_notify", "ca", "certificate", "key"})
+_FORMATS: Final = frozenset({"syslog", "json"})
+_CLOSE_NOTIFY: Final = frozenset({"required", "optional"})
 
 
 class NoCollector:
@@ -36,8 +38,8 @@ class TlsCollector:
     port: int
     context: ssl.SSLContext
     encode: Callable[[Line], bytes]
-    #: Whether it ends its side by close_notify, as RFC 5425 (4.4) wants it of syslog.
-    ends_by_notify: bool
+    #: Whether it must end its side by close_notify, as RFC 5425 (4.4) wants it of syslog.
+    needs_notify: bool
     is_set: bool = True
 
     async def deliver(self, lines: Sequence[Line]) -> None:
@@ -63,7 +65,7 @@ class TlsCollector:
             except ssl.SSLEOFError:
                 # It ended the connection without close_notify, and without a reset: it had read to the end, and may
                 # have died before it wrote that.
-                if self.ends_by_notify:
+                if self.needs_notify:
                     raise
 
 
@@ -86,22 +88,24 @@ def collector_of(url: str | None, public_url: str) -> "NoCollector | TlsCollecto
         and not parts.path.strip("/")
         and parts.username is None
     )
-    format_ = options.get("format", "syslog")
-    if not named or not options.keys() <= _OPTIONS or format_ not in {"syslog", "json"} or port is None:
+    format_, notify = options.get("format", "syslog"), options.get("close_notify", "required")
+    known = options.keys() <= _OPTIONS and format_ in _FORMATS and notify in _CLOSE_NOTIFY
+    if not named or not known or port is None:
         raise _refusal()
     host = split_url(public_url).hostname or ""
     return TlsCollector(
         host=parts.hostname or "",
         port=port,
         context=_context(options),
-        ends_by_notify=format_ == "syslog",
+        needs_notify=notify == "required",
         encode=as_json if format_ == "json" else lambda line: as_syslog(line, host),
     )
 
 
 def _refusal() -> StartRefused:
     return StartRefused(
-        "VAULT_SIEM_URL must be tls://host:port, with ?format=syslog or json, and files: ca=, certificate=, key=."
+        "VAULT_SIEM_URL must be tls://host:port, with ?format=syslog or json, close_notify=required or optional, "
+        "and files: ca=, certificate=, key=."
     )
 
 
