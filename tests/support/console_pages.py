@@ -62,6 +62,7 @@ PAGES: Final = {
     "sign-in-connection": "/access/sign-in/{provider}",
     "api-keys": "/access/keys",
     "log": "/log",
+    "checkpoint": "/log/checkpoint",
     "verify": "/log/verify",
 }
 #: Below the account: what is no page of its own, and why.

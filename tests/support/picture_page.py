@@ -100,7 +100,8 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "api-key-made": "A new key is shown once",
     },
     "Log": {
-        "log": "The log with its checkpoint and proofs",
+        "log": "The log, in words and with proofs",
+        "checkpoint": "The checkpoint to keep, what came after it, and exports",
         "verify": "Verify a receipt or a proof",
         "verified": "A receipt that is right",
     },

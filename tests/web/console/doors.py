@@ -100,6 +100,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/log"): ("audit:read", None),
     ("GET", "/log/events/{index}/proof"): ("audit:read", None),
     ("GET", "/log/export"): ("audit:read", None),
+    ("GET", "/log/checkpoint"): ("audit:read", None),
     ("GET", "/log/verify"): ("audit:read", None),
     ("POST", "/log/verify"): ("audit:read", {}),
     ("GET", "/access"): ("keys:write", None),

@@ -33,7 +33,7 @@ def test_a_session_begins_with_a_page_of_its_role(scene: Scene, role: str, path:
     if role == "auditor":
         refused = browser.get(scene.home)
         assert refused.status_code == 403
-        page = browser.get(scene.home + path).text
+        page = browser.get(f"{scene.home}{path}/checkpoint").text
         assert "For auditors" in page
         export = re.search(r'href="([^"]+/people/export.csv)"', page)
         assert export is not None

@@ -35,6 +35,7 @@ Auditing = Annotated[Here, needs("audit:read")]
 SECTION: Final = "Log"
 TABS: Final = (
     {"name": translatable("Events"), "path": "/log"},
+    {"name": translatable("Checkpoint and exports"), "path": "/log/checkpoint"},
     {"name": translatable("Verify"), "path": "/log/verify"},
 )
 _NO_LEAF: Final = translatable("The leaf is not base64: copy it from the event.")
@@ -67,17 +68,19 @@ class _Row:
 
 @router.get("/log")
 async def show_log(here: Auditing) -> Response:
-    """Show the checkpoint and a page of events: those among the log's newest entries unless asked otherwise."""
+    """Show a page of events: those among the log's newest entries unless asked otherwise.
+
+    With a checkpoint that somebody kept, those after it, once the log is seen to begin with it.
+    """
     sent = {name: here.request.query_params.get(name, "").strip() for name in _FILTERS}
-    proofs = here.vault.audit_log.proofs
-    try:
-        checkpoint = (await proofs.checkpoint()).decode()
-    except Unavailable:
-        checkpoint = ""
-    size = int(checkpoint.split("\n")[1]) if checkpoint else 0
-    earlier, wrong = await _earlier(here)
-    if earlier is not None and not sent["cursor"]:
-        sent["cursor"] = str(earlier)
+    earlier = None
+    if kept := here.request.query_params.get("checkpoint", "").strip():
+        try:
+            earlier = await here.vault.audit_log.proofs.size_of(f"{line_feeds(kept)}\n".encode())
+        except Tampered as error:
+            return await _checkpoint(here, kept=kept, wrong=str(error))
+        sent["cursor"] = sent["cursor"] or str(earlier)
+    size = 0 if any(sent.values()) else _entries(await _note(here))
     asked = checked(EventsQuery, _query(sent, size))
     page = await here.vault.audit_log.access_log.list_events(
         here.account_id, asked.filter, start=asked.cursor, limit=asked.limit
@@ -87,19 +90,47 @@ async def show_log(here: Auditing) -> Response:
         here,
         "log.html",
         gettext("Log"),
-        status=422 if wrong else 200,
         rows=await _rows(here, page),
         following=following and {name: value for name, value in following.items() if value},
         is_newest=not any(sent.values()) and asked.cursor > 0,
         values=sent,
         choices=choices(),
         earlier=earlier,
-        kept=here.request.query_params.get("checkpoint", ""),
-        wrong=wrong,
-        checkpoint=checkpoint,
-        size=size,
-        key=proofs.verifier_key(),
     )
+
+
+@router.get("/log/checkpoint")
+async def show_checkpoint(here: Auditing) -> Response:
+    """Show what an auditor keeps: the newest checkpoint, the key of the log, and exports."""
+    return await _checkpoint(here)
+
+
+async def _checkpoint(here: Here, *, kept: str = "", wrong: str = "") -> Response:
+    """Show the page; ``wrong`` says what is wrong with the checkpoint that somebody ``kept``."""
+    note = await _note(here)
+    return Tab(SECTION, TABS, "/log/checkpoint").page(
+        here,
+        "log_checkpoint.html",
+        gettext("Checkpoint and exports"),
+        status=422 if wrong else 200,
+        checkpoint=note,
+        size=_entries(note),
+        key=here.vault.audit_log.proofs.verifier_key(),
+        kept=kept,
+        wrong=wrong,
+    )
+
+
+async def _note(here: Here) -> str:
+    """Return the newest checkpoint; empty before the first."""
+    try:
+        return (await here.vault.audit_log.proofs.checkpoint()).decode()
+    except Unavailable:
+        return ""
+
+
+def _entries(note: str) -> int:
+    return int(note.split("\n")[1]) if note else 0
 
 
 def _query(sent: Mapping[str, str], size: int) -> dict[str, object]:
@@ -112,17 +143,6 @@ def _query(sent: Mapping[str, str], size: int) -> dict[str, object]:
         # To find a time, the service reads from the first event on.
         query["cursor"] = max(0, size - _PAGE)
     return query
-
-
-async def _earlier(here: Here) -> tuple[int | None, str]:
-    """Return the size of the checkpoint that somebody kept and sends, or what is wrong with it."""
-    note = here.request.query_params.get("checkpoint", "").strip()
-    if not note:
-        return None, ""
-    try:
-        return await here.vault.audit_log.proofs.size_of(f"{line_feeds(note)}\n".encode()), ""
-    except Tampered as error:
-        return None, str(error)
 
 
 async def _rows(here: Here, page: EventPage) -> list[_Row]:
