@@ -37,7 +37,7 @@ from vault.web.app import PublicUrl
 from vault.web.audio.response import parse_range
 from vault.web.console.audit_log.log import _verify as verify_what_was_sent
 from vault.web.console.forms import read_form as read_console_form
-from vault.web.console.forms import read_multipart
+from vault.web.console.multipart import read_multipart
 from vault.web.console.sign_in.sign_in import return_path
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems

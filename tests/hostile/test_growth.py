@@ -48,6 +48,7 @@ NOT_FOREIGN = {
     "vault.domain.stored.sealed_records:decode_event": _SEALED,
     "vault.domain.notices.default_texts:parse_default_texts": _PACKAGED,
     "vault.domain.stored.evidence:content": _SEALED,
+    "vault.web.console.ended_session:open_form": _SEALED,
     "vault.domain.stored.sealed_records:decode_announcement": _SEALED,
     "vault.domain.stored.sealed_records:decode_credentials": _SEALED,
     "vault.domain.stored.evidence:_details": _SEALED,

@@ -30,6 +30,8 @@ class PageForm:
     action: str
     kind: str
     fields: list[Field] = field(default_factory=list)
+    #: The address of its page.
+    page: str = ""
 
     def sent(self) -> dict[str, str]:
         """Return what a browser would send, but for boxes that are not ticked."""

@@ -238,6 +238,7 @@ OTHERS: Final = {
     ("GET", "/console"),
     ("GET", "/console/sign-in"),
     ("POST", "/console/sign-in"),
+    ("GET", "/console/signed-in"),
     ("GET", "/console/once/{token}"),
     ("POST", "/console/once/{token}"),
     ("POST", "/console/sign-out"),

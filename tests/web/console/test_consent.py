@@ -8,7 +8,7 @@ from tests.support.console import form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 from vault.errors import Invalid
-from vault.web.console.forms import read_multipart
+from vault.web.console.multipart import read_multipart
 
 MARKUP = "<script>alert(1)</script>"
 

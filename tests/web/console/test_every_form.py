@@ -11,19 +11,20 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import new_page
-from tests.support.console import key_text, sign_in, violations
+from tests.support.console import OWN, key_text, sign_in, violations
 from tests.support.console_forms import Field, PageForm, forms_of
 from tests.support.console_pages import PAGES
 from tests.support.example_account import ExampleAccount, example_account
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS
+from vault.web.console.forms import NONCE
 
 pytestmark = pytest.mark.xdist_group("console forms")
 #: No text, number, time or address has this character.
 WRONG: Final = "\x07wrong"
 #: What confirms an act is typed again.
 RETYPED: Final = ("name",)
-SEE_OTHER: Final = 303
+OK, SEE_OTHER, UNAUTHENTICATED = 200, 303, 401
 _ANY: Final = "every text is searched for, or stored as it is"
 _LATER: Final = "what it depends on is told first; it is told once that is mended"
 #: Fields that no text is wrong for, or not immediately: address and field, and why.
@@ -57,6 +58,12 @@ def client(house: House, account: ExampleAccount) -> httpx.Client:
     return sign_in(house, account.tenant.name)
 
 
+@pytest.fixture(scope="module")
+def key(house: House, account: ExampleAccount) -> str:
+    """The key with which somebody signs in again."""
+    return key_text(house, account.tenant.name)
+
+
 @pytest.fixture
 def browser_page(house: House, account: ExampleAccount, browser: Browser) -> Iterator[Page]:
     """A browser in which somebody is signed in."""
@@ -68,12 +75,17 @@ def browser_page(house: House, account: ExampleAccount, browser: Browser) -> Ite
         yield page
 
 
-def opened(client: httpx.Client, account: ExampleAccount, name: str) -> str:
-    """Return a page."""
+def path_of(account: ExampleAccount, name: str) -> str:
+    """Return the address of a page."""
     path = PAGES[name]
     for what, one in account.ids.items():
         path = path.replace(f"{{{what}}}", one)
-    return client.get(f"/console/accounts/{account.tenant.name}{path}").text
+    return f"/console/accounts/{account.tenant.name}{path}"
+
+
+def opened(client: httpx.Client, account: ExampleAccount, name: str) -> str:
+    """Return a page."""
+    return client.get(path_of(account, name)).text
 
 
 def label_of(page: str, one: Field) -> str:
@@ -177,3 +189,64 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(
     assert page.locator(".problems").count() == 1
     page.wait_for_function("document.activeElement.matches('dialog .problems')")
     assert violations(page) == []
+
+
+def returned(house: House, key: str, form: PageForm, sent: dict[str, str]) -> str:
+    """Send a form whose session has ended, sign in again with the same key, and return the page that comes back."""
+    browser = house.client(OWN)
+    assert browser.post("/console/sign-in", data={"key": key}).status_code == SEE_OTHER
+    # The hidden field says whose form it is.
+    page = browser.get(form.page).text
+    hidden = next(one for one in forms_of(page) if one.action == form.action).sent()
+    sent = sent | {NONCE: hidden[NONCE]}
+    assert browser.post("/console/sign-out").status_code == SEE_OTHER
+    files = {"file": ("speech.wav", b"RIFF" + b"\x00" * 400_000)} if "multipart" in form.kind else None
+    ended = browser.post(form.action, data=sent, files=files)
+    assert ended.status_code == UNAUTHENTICATED, ended.text
+    (again,) = forms_of(ended.text)
+    assert again.action == form.action
+    assert browser.post("/console/sign-in", data={"key": key}).status_code == SEE_OTHER
+    answer = browser.post(again.action, data=again.sent())
+    assert answer.status_code == OK, answer.text
+    return answer.text
+
+
+def lost(form: PageForm, sent: dict[str, str], page: str) -> dict[str, str]:
+    """Return what was typed and is not in the page, and what is kept although it is secret."""
+    again = next((one for one in forms_of(page) if one.action == form.action), None)
+    if again is None:
+        return {"": "the form is gone"}
+    left = {one.name: one.value for one in again.fields if one.kind != "off"}
+    ticked = {one.name: "ticked" for one in form.fields if one.kind == "off" and one.name not in left}
+    return ticked | {
+        one.name: left.get(one.name, "gone")
+        for one in form.fields
+        if one.name and one.is_typed and one.name not in RETYPED
+        if left.get(one.name, "gone").strip() != ("" if one.kind == "password" else sent[one.name].strip())
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_form_comes_back_after_a_session_that_ended(
+    house: House, account: ExampleAccount, client: httpx.Client, key: str, name: str
+):
+    """With why, and with everything that was typed but what is secret."""
+    found = {}
+    address = path_of(account, name)
+    forms = {re.sub(r"[0-9a-f]{32}", "", one.action): one for one in forms_of(opened(client, account, name))}
+    for form in forms.values():
+        if not any(one.is_typed for one in form.fields):
+            continue
+        form.page = address
+        sent = valid(form, account) | {
+            one.name: f"typed {number}"
+            for number, one in enumerate(form.fields)
+            if one.name and one.kind in {"text", "textarea", "password"}
+        }
+        sent |= {one.name: one.value for one in form.fields if one.kind == "off"}
+        page = returned(house, key, form, sent)
+        if "Your session had ended when you sent this." not in page:
+            found[form.action] = {"": "not why"}
+        elif missing := lost(form, sent, page):
+            found[form.action] = missing
+    assert found == {}

@@ -14,7 +14,8 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS, NOBODY, OTHERS, PREFIX
 from vault.domain.accounts.account import SCOPES
-from vault.web.console.here import Here, Page, acts, needs
+from vault.web.console.acts import Page, acts
+from vault.web.console.here import Here, needs
 from vault.web.console.routers import ROUTERS
 
 Auditing = Annotated[Here, needs("audit:read")]
@@ -126,10 +127,25 @@ def test_another_account_is_no_page(house: House, tenant: Tenant):
 
 
 def test_without_a_session_every_door_leads_to_the_sign_in(house: House, tenant: Tenant):
-    """Neither a page nor a form does anything; a page is shown again after the sign-in."""
+    """Neither a page nor a form does anything; both are shown again after the sign-in."""
     client = house.client({"Sec-Fetch-Site": "same-origin"})
     for door in DOORS:
         answer = send(client, tenant.name, door)
-        assert answer.status_code == 303, door
-        assert answer.headers["location"].startswith("/console/sign-in"), door
-        assert ("next=" in answer.headers["location"]) is (door[0] == "GET"), door
+        if door[0] == "POST":
+            assert answer.status_code == 401, door
+            assert "Nothing was done." in answer.text, door
+        else:
+            assert answer.status_code == 303, door
+            assert answer.headers["location"].startswith("/console/sign-in?next="), door
+
+
+def test_a_form_comes_back_at_every_door(house: House, tenant: Tenant):
+    """Whoever typed it is shown its page; where that is absent, it is absent as at any time. Nothing is run."""
+    client = sign_in(house, tenant.name)
+    for door in DOORS:
+        if door[0] == "POST":
+            answer = client.post(
+                PREFIX.format(account=tenant.name) + door[1].format(**NOBODY), data={"sealed_form": "x"}
+            )
+            assert answer.status_code == 422, door
+            assert "The form cannot come back" in answer.text, door

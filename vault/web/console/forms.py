@@ -1,10 +1,11 @@
 """Forms of the console: parse a body, check it as REST checks JSON, and run a form once.
 
-Rows of a form are fields whose names have a group and a number, such as ``classes.0.purpose``, as REST names them. A
-form with a file is multipart/form-data (RFC 7578): the time to parse it is linear in the body, its fields are bounded.
+Rows of a form are fields whose names have a group and a number, such as ``classes.0.purpose``, as REST names them.
 """
 
-import re
+import base64
+import hashlib
+import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
@@ -16,7 +17,8 @@ from starlette.responses import Response
 
 from vault.errors import Invalid
 from vault.web.console.access import Console
-from vault.web.console.mistakes import ManyInvalid, WordedInvalid
+from vault.web.console.mistakes import ManyInvalid, WordedInvalid, WordedTooLarge
+from vault.web.console.multipart import read_multipart
 from vault.web.console.words import whole_number
 from vault.web.http.auth import vault_of
 from vault.web.http.field_messages import as_sentence, field_message
@@ -29,19 +31,27 @@ _MAX_ERRORS: Final = 50
 #: The hidden field of a form that runs once.
 NONCE: Final = "nonce"
 Model = TypeVar("Model", bound=BaseModel)
-#: The characters of a boundary (RFC 2046, section 5.1.1) that browsers use.
-_MULTIPART = re.compile(r'multipart/form-data; ?boundary="?([A-Za-z0-9\'()+_,./:=?-]{1,70})"?', re.ASCII)
-_PART_NAME = re.compile(rb'; name="([A-Za-z0-9_.-]{1,64})"')
-_MAX_PARTS: Final = 32
-_MAX_PART_HEAD: Final = 2048
+#: The field of a form with a file.
+FILE: Final = "file"
+#: Of the hidden field of a form, how much says whose form it is.
+_OWNER_LENGTH: Final = 22
+#: The longest body of a form without a file, and that of one that comes back after a sign-in, sealed.
+MAX_TYPED: Final = 64 * 1024
+MAX_FORM: Final = 2 * MAX_TYPED
 
 
 class Form:
-    """The fields of a form, all text. A field that was not sent is empty."""
+    """The fields of a form, all text, and its files. A field that was not sent is empty."""
 
-    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+    def __init__(self, fields: Mapping[str, list[str]], files: Mapping[str, bytes] | None = None) -> None:
         """Take the parsed fields."""
         self._fields = fields
+        self.files = files or {}
+
+    @property
+    def fields(self) -> Mapping[str, list[str]]:
+        """Return all values of each field."""
+        return self._fields
 
     def text(self, name: str) -> str:
         """Return a field without spaces at both ends."""
@@ -84,8 +94,36 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
 
 
 async def read_form(request: Request) -> Form:
-    """Parse the body of a form. Raises Invalid if it is not one or has too many fields."""
+    """Parse the body of a form. Raises Invalid if it is not one or has too many fields, TooLarge."""
     body = await request.body()  # RequestLimits bounds it.
+    if len(body) > MAX_TYPED:
+        raise WordedTooLarge(
+            gettext("The form is too long: it has at most %(number)s bytes.", number=MAX_TYPED)
+        )
+    return parse_form("", body)
+
+
+async def read_ends(request: Request) -> bytes:
+    """Return a body, of a long one both ends: what lies between them is of the file.
+
+    All of it is read: a browser shows an answer only when it has sent everything.
+    """
+    head, tail = bytearray(), bytearray()
+    async for block in request.stream():
+        room = MAX_TYPED - len(head)
+        head += block[:room]
+        tail += block[room:]
+        del tail[:-MAX_TYPED]
+    return bytes(head + tail)
+
+
+def parse_form(content_type: str, body: bytes) -> Form:
+    """Return the form of a body, with the file of a multipart/form-data. Raises Invalid."""
+    if content_type.startswith("multipart/form-data"):
+        fields = read_multipart(content_type, body)
+        file = fields.pop(FILE, b"")
+        typed = {name: [value.decode(errors="replace")] for name, value in fields.items()}
+        return Form(typed, {FILE: file} if file else {})
     try:
         return Form(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except (ValueError, UnicodeDecodeError) as error:
@@ -121,9 +159,21 @@ def require_name(form: Form, name: str) -> None:
         raise WordedInvalid(gettext("Type %(name)s to confirm.", name=name), field="name")
 
 
-def new_nonce() -> str:
-    """Return the value of the hidden field of a form that runs once."""
-    return secrets.token_urlsafe(16)
+def new_nonce(actor: str) -> str:
+    """Return the value of the hidden field of a form that runs once, and that is the form of ``actor``."""
+    token = secrets.token_urlsafe(16)
+    return f"{token}.{_owner(token, actor)}"
+
+
+def is_owner(nonce: str, actor: str) -> bool:
+    """Return whether a form was made for ``actor``. A template may add to the hidden field."""
+    token, _, rest = nonce.partition(".")
+    return hmac.compare_digest(rest[:_OWNER_LENGTH].encode(), _owner(token, actor).encode())
+
+
+def _owner(token: str, actor: str) -> str:
+    digest = hashlib.sha256(f"console-form\0{token}\0{actor}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode()[:_OWNER_LENGTH]
 
 
 def see_other(path: str) -> Response:
@@ -219,25 +269,3 @@ def renumbered(values: Mapping[str, str], groups: Mapping[str, list[int]]) -> di
         elif (row := new.get(f"{group}.{number}")) is not None:
             found[f"{row}.{field}"] = text
     return found
-
-
-def read_multipart(content_type: str, body: bytes) -> dict[str, bytes]:
-    """Return the fields by name; the first of a name counts. Raises Invalid for anything that is no such form."""
-    found = _MULTIPART.fullmatch(content_type)
-    if found is None:
-        raise WordedInvalid(gettext("The form cannot be read: it must be multipart/form-data."), field="form")
-    delimiter = b"\r\n--" + found[1].encode("ascii")
-    # The first delimiter has no line break before it.
-    parts = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
-    if len(parts) > _MAX_PARTS + 1 or len(parts) < 2 or parts[0] or not parts[-1].startswith(b"--"):  # noqa: PLR2004
-        raise WordedInvalid(
-            gettext("The form cannot be read: it is not complete, or has too many fields."), field="form"
-        )
-    fields: dict[str, bytes] = {}
-    for part in parts[1:-1]:
-        head, separator, value = part.partition(b"\r\n\r\n")
-        name = _PART_NAME.search(head) if separator and len(head) <= _MAX_PART_HEAD else None
-        if name is None:
-            raise WordedInvalid(gettext("The form cannot be read: a field has no name."), field="form")
-        fields.setdefault(name[1].decode("ascii"), value)
-    return fields

@@ -1,33 +1,32 @@
 """What a page of the console works with: who asks for it, for which account, and the form that was sent.
 
-A page is a function of ``Here`` that returns ``TAB.page(here, ...)``. A form is a function under ``acts`` that does one
-thing and returns the path to show next, below the account's. It runs once, and what is wrong with it is shown by the
-page that ``again`` names: that page says itself, by the annotation of its first parameter, which scope it needs.
+A page is a function of ``Here`` that returns ``TAB.page(here, ...)``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import wraps
-from inspect import Parameter, signature
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.account import Account, Scope
-from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, VaultError
+from vault.errors import ApprovalNeeded, Invalid, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, Model, checked, made_once, read_form, require_name, run_once
+from vault.web.console.forms import (
+    Form,
+    Model,
+    checked,
+    made_once,
+    read_form,
+    require_name,
+)
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, ManyInvalid, Mistake
+from vault.web.console.mistakes import ManyInvalid, Mistake
 from vault.web.http.auth import vault_of
 from vault.web.schemas.approvals import ApprovalReasonIn
 
-#: A function of ``Here``, and of what the path names, that returns a page.
-Page = Callable[..., Awaitable[Response]]
-#: A function of ``Here``, and of what the path names, that carries out a form and returns the path to show next.
-Act = Callable[..., Awaitable[str]]
 _NO_FORM: Final = Form({})
 
 
@@ -209,75 +208,6 @@ class Tab:
         )
 
 
-def acts(router: APIRouter, path: str, *, again: Page | None) -> Callable[[Act], Page]:
-    """Make a form's function a route; ``again`` shows its mistakes. Without it they have a page of their own."""
-
-    def decorate(act: Act) -> Page:
-        if again is not None:
-            _check(act, again)
-
-        @wraps(act)
-        async def route(here: Here, **of_path: str) -> Response:
-            sent = await here.with_form()
-
-            async def run() -> str:
-                return await act(sent, **of_path)
-
-            return await run_or_show(sent, run, of_path, again=again)
-
-        route.__signature__ = signature(act).replace(return_annotation=Response)  # type: ignore[attr-defined]
-        router.post(path)(route)
-        return route
-
-    return decorate
-
-
-async def run_or_show(
-    here: Here,
-    act: Callable[[], Awaitable[str]],
-    of_path: Mapping[str, str],
-    *,
-    again: Page | None,
-    content: bytes | None = None,
-) -> Response:
-    """Run a form once; ``again`` shows what is wrong with it. ``content``: as ``run_once`` takes it."""
-
-    async def run() -> str:
-        return here.allowed.path + await act()
-
-    try:
-        return await run_once(here.request, here.allowed, here.form, run, content=content)
-    except Busy:
-        raise
-    except (*MISTAKES, NotFound) as error:
-        # What does not exist is a mistake in the form only if the form names it, not if the address does.
-        if again is None or (isinstance(error, NotFound) and error.field is None):
-            raise
-        parameters = _parameters(again)
-        if not here.allows(_scope_of(parameters[0])):
-            raise
-        names = {one.name for one in parameters}
-        return await again(here.wrong(error), **{name: of_path[name] for name in of_path if name in names})
-
-
-def _check(act: Act, again: Page) -> None:
-    """Raise TypeError unless ``again`` can be called with what the path of the act names, and says its scope."""
-    first, *others = _parameters(again)
-    _scope_of(first)
-    given = {one.name for one in _parameters(act)}
-    if lacking := [one.name for one in others if one.default is one.empty and one.name not in given]:
-        msg = f"The page {again.__qualname__} needs {lacking}, which the path of {act.__qualname__} does not name."
-        raise TypeError(msg)
-
-
-def _parameters(function: Callable[..., object]) -> list[Parameter]:
-    return list(signature(function).parameters.values())
-
-
-def _scope_of(here: Parameter) -> Scope:
-    """Return the scope that a page needs. Raises TypeError for one that names none."""
-    for one in get_args(here.annotation)[1:]:
-        if isinstance(found := getattr(one, "dependency", None), _Here):
-            return found.scope
-    msg = f"The first parameter of a page is Annotated[Here, needs(...)], not {here.annotation}."
-    raise TypeError(msg)
+def scope_needed(dependency: object) -> Scope | None:
+    """Return the scope of a dependency that ``needs`` made; None for another one."""
+    return dependency.scope if isinstance(dependency, _Here) else None

@@ -133,7 +133,7 @@ def console_page(
         f"console/{template}",
         status=status if mistake is None else mistake.status,
         mistake=mistake,
-        nonce=new_nonce(),
+        nonce=new_nonce(allowed.actor),
         account=allowed.account,
         base=allowed.path,
         start="/console" if (start := landing(allowed.session)) is None else allowed.path + start,

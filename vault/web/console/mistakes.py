@@ -31,6 +31,10 @@ class WordedForbidden(Forbidden, Worded):
     """A scope is missing, in the language of the page."""
 
 
+class WordedTooLarge(TooLarge, Worded):
+    """A form is too large, in the language of the page."""
+
+
 class ManyInvalid(Invalid):
     """A form is wrong in several fields; the text and the field are those of the first."""
 
@@ -60,6 +64,8 @@ class Mistake:
     is_english: bool
     #: What is wrong in other fields of the form.
     others: "tuple[Mistake, ...]" = ()
+    #: False for a form that comes back for another reason.
+    is_wrong: bool = True
 
     def __str__(self) -> str:
         """Return the text."""

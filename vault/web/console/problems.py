@@ -53,7 +53,11 @@ def fill_problems(request: Request, page: str) -> str:
 
     page = _WRONG.sub(worded, page)
     whole = [one for one in mistake.all if escape(one.field or "") not in named]
-    shown = environment().get_template("console/problems.html").render(problems=problems, whole=whole)
+    shown = (
+        environment()
+        .get_template("console/problems.html")
+        .render(problems=problems, whole=whole, is_wrong=mistake.is_wrong)
+    )
     opened = _DIALOG.search(page)
     if opened is None:
         return page.replace(PROBLEMS, shown, 1).replace(PROBLEMS, "")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +23,7 @@ from vault.errors import (
     VaultError,
 )
 from vault.web.console.access import Console, delete_console_cookie, sends_console_cookie
+from vault.web.console.ended_session import ended_page, is_form_of_account
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
 from vault.web.console.mistakes import words_of_error
@@ -65,7 +66,7 @@ class ConsoleRoute(APIRoute):
                 try:
                     response = await handle(request)
                 except NotAuthentic:
-                    return to_sign_in(request)
+                    return await ended_page(request) if is_form_of_account(request) else to_sign_in(request)
                 except RequestValidationError:
                     response = error_page(request, NotFound(_NOT_FOUND))
                 except VaultError as error:
@@ -86,9 +87,11 @@ def console_router(prefix: str = "/console/accounts/{account}") -> APIRouter:
 def to_sign_in(request: Request) -> Response:
     """Return 303 to the sign-in page, which leads back to what was asked for."""
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    back = f"?next={quote(asked, safe='')}" if request.method == "GET" and asked != "/console" else ""
-    response = see_other(f"/console/sign-in{back}")
-    if sends_console_cookie(request):
+    had_session = sends_console_cookie(request)
+    query = {"next": asked} if request.method == "GET" and asked != "/console" else {}
+    query |= {"done": "session_over"} if had_session else {}
+    response = see_other("/console/sign-in" + (f"?{urlencode(query)}" if query else ""))
+    if had_session:
         # Without one, the request may be that of an image on another site, which must not sign anybody out.
         delete_console_cookie(request, response)
     return response

@@ -39,6 +39,7 @@ _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
 #: Paths whose body is the source of a notice's audio, which has a limit of its own.
 _PROMPT = re.compile(r"/v1/accounts/[^/]+/notices/[^/]+/audio")
 #: Forms of the console with a file: the same, and a receipt or proof to verify.
+_FORM = re.compile(r"/console/accounts/.+")
 _PROMPT_FORM = re.compile(r"/console/accounts/[^/]+/(?:consent/notices/[^/]+/audio|log/verify)")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -198,7 +199,8 @@ def _limit(scope: Scope) -> int | None:
             return MAX_UPLOAD
     if scope["method"] == "POST" and _PROMPT_FORM.fullmatch(scope["path"]):
         return MAX_UPLOAD + MAX_BODY
-    return MAX_BODY
+    # A form that comes back after a sign-in is sealed, and longer than what was typed.
+    return 2 * MAX_BODY if scope["method"] == "POST" and _FORM.fullmatch(scope["path"]) else MAX_BODY
 
 
 def _declared(scope: Scope) -> int:

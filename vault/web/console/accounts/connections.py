@@ -10,8 +10,9 @@ from fastapi import Path, Response
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.services.accounts.connections import ConnectionView
 from vault.web.console.access import require_grantable
+from vault.web.console.acts import acts
 from vault.web.console.forms import Form, checked, require_name
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext, translatable, translated

@@ -6,7 +6,8 @@ from fastapi import Response
 
 from vault.errors import Unavailable
 from vault.web.console.accounts.connections import SECTION, tabs_of
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.acts import acts
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
 from vault.web.routes.accounts.own_key import OwnKeyIn

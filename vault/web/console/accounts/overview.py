@@ -11,7 +11,8 @@ from fastapi import Response
 from vault.database.stores.accounts.overview import MOST_BY_DAY, MOST_REFUSALS
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
-from vault.web.console.here import Here, acts
+from vault.web.console.acts import acts
+from vault.web.console.here import Here
 from vault.web.console.here import needs as of_scope
 from vault.web.console.needs import by_time_left, counted, needs_of
 from vault.web.console.route import console_router

@@ -7,8 +7,9 @@ from fastapi import Response
 
 from vault.domain.accounts.limits import LIMIT_NAMES, OwnLimits
 from vault.web.console.accounts.connections import ACCOUNT, SECTION, tabs_of
+from vault.web.console.acts import acts
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed
 from vault.web.http.translations import gettext, translatable

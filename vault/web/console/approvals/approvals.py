@@ -9,6 +9,7 @@ from fastapi import Path, Response
 from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, RULES, WITHOUT_RULE
 from vault.errors import NotFound
+from vault.web.console.acts import acts
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
@@ -17,7 +18,7 @@ from vault.web.console.approvals.words import (
     not_done,
 )
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor

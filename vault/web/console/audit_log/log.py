@@ -19,10 +19,12 @@ from vault.thread_pools import Threads
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import parse_proof_file, verify_proof_file
 from vault.tlog.receipt_file import verify_receipt
+from vault.web.console.acts import comes_back
 from vault.web.console.audit_log.titles import choices, title, types_of
-from vault.web.console.forms import checked, read_multipart
+from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import WordedInvalid
+from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.languages import clock_length
@@ -197,6 +199,7 @@ async def show_verification(here: Auditing) -> Response:
 
 
 @router.post("/log/verify")
+@comes_back(show_verification)
 async def verify_file(here: Auditing) -> Response:
     """Verify a receipt, or a proof with its leaf, by the log's own key. Nothing is stored."""
     fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
@@ -262,4 +265,5 @@ def _verification(here: Here, right: str = "", *, wrong: str = "", missing: str 
         right=right,
         wrong=wrong,
         missing=missing,
+        values=here.form.values(),
     )

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice
+from vault.web.console.acts import acts, comes_back, run_or_show
 from vault.web.console.consent.policy import SECTION, TABS
-from vault.web.console.forms import Form, checked, read_multipart
-from vault.web.console.here import Here, Tab, acts, needs, run_or_show
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, Tab, needs
+from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
@@ -110,6 +112,7 @@ async def change_notice(here: Setting, notice: NoticeId) -> str:
 
 
 @router.post("/consent/notices/{notice}/audio")
+@comes_back(show_notice)
 async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
     """Set the audio of a draft from a file; in the mode ``tone``, without a file, it is a beep alone."""
     fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())

@@ -4,9 +4,10 @@ from typing import Annotated, Final
 
 from fastapi import Response
 
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.consent.policy import SECTION, TABS
 from vault.web.console.forms import Form, checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
@@ -35,6 +36,7 @@ async def enter_objection(here: Guarding) -> str:
 
 
 @router.post("/consent/objections/search")
+@comes_back(show_objections)
 async def look_up_number(here: Guarding) -> Response:
     """Show all objections of a number, ended ones too."""
     here = await here.with_form()

@@ -10,8 +10,9 @@ from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
 from vault.domain.legal_rules.rule import Confidence, clauses
 from vault.web.console.access import require_grantable
+from vault.web.console.acts import acts
 from vault.web.console.forms import Form, checked, rows_of
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import Mistake
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed, whole_number

@@ -11,8 +11,9 @@ from vault.domain.events.event_types import EVERY_TYPE, OUTWARD_TYPES
 from vault.services.events.deliveries import Hour
 from vault.services.events.endpoints import EndpointView
 from vault.web.console.accounts.connections import EVENTS, SECTION, tabs_of
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
@@ -63,6 +64,7 @@ async def show_endpoints(here: Auditing) -> Response:
 
 
 @router.post(EVENTS)
+@comes_back(show_endpoints)
 async def make_endpoint(here: Setting) -> Response:
     """Make an endpoint, and show its secret once; a double submit shows the same secret."""
     here = await here.with_form()
@@ -94,6 +96,7 @@ async def change_endpoint(here: Setting, endpoint: EndpointId) -> str:
 
 
 @router.post(ONE + "/secret")
+@comes_back(show_endpoint)
 async def replace_secret(here: Setting, endpoint: EndpointId) -> Response:
     """Make a new secret, and show it once."""
     here = await here.with_form()

@@ -10,8 +10,9 @@ from vault.domain.playback.link_key import LinkKey, write_public_key
 from vault.web.console.access import require_grantable
 from vault.web.console.accounts.connections import SECTION, tabs_of
 from vault.web.console.accounts.keys import PATH, TAB, show_account_keys
+from vault.web.console.acts import acts
 from vault.web.console.forms import Form, checked, require_name
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text, moment_value, number_or_typed

@@ -7,6 +7,7 @@ from fastapi import Path, Response
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.errors import Invalid
 from vault.services.playback.link_request import LinkRequest
+from vault.web.console.acts import comes_back
 from vault.web.console.forms import NONCE, checked
 from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import WordedInvalid
@@ -27,6 +28,7 @@ _BARS, _HEIGHT = 120, 40
 
 
 @router.post("/recordings/{recording}/listening")
+@comes_back(get_recording)
 async def post_listening(here: Sharing, recording: RecordingId) -> Response:
     """Open a session of one's own, and lead to its player."""
     here = await here.with_form()

@@ -14,8 +14,9 @@ from vault.domain.playback.link import Link
 from vault.errors import Invalid, NotFound
 from vault.rfc3339 import write_rfc3339
 from vault.services.registers.disclosures import Disclosure, DisclosureFilter
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked, require_name, see_other
-from vault.web.console.here import Here, acts, needs
+from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recording import PURPOSES
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.route import console_router
@@ -42,7 +43,7 @@ async def get_people(here: Reading) -> Response:
     """Show a page of links by their listeners, newest first, with the sessions that they opened."""
     search_id, days = (
         here.query("search", most=_MAX_NAME),
-        {name: here.query(name, most=_MAX_DAY) for name in _DAYS},
+        {name: here.form.text(name)[:_MAX_DAY] or here.query(name, most=_MAX_DAY) for name in _DAYS},
     )
     made: dict[str, datetime | None] = {}
     listener = None if here.mistake is None else here.form.text("listener")
@@ -71,6 +72,7 @@ async def get_people(here: Reading) -> Response:
 
 
 @router.post("/people/search")
+@comes_back(get_people)
 async def post_search(here: Reading) -> Response:
     """Keep the listener that is searched for, and lead to an address without the name."""
     here = await here.with_form()

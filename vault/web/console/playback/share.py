@@ -7,6 +7,7 @@ from fastapi import Path, Response
 
 from vault.domain.playback.link import DEFAULT_SESSIONS, Purpose
 from vault.services.playback.link_request import LinkRequest
+from vault.web.console.acts import comes_back
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
@@ -40,7 +41,13 @@ async def show_share(here: Sharing, recording: RecordingId) -> Response:
     )
 
 
+async def _form_again(here: Sharing, recording: str) -> Response:
+    """Show the form as it was filled in."""
+    return await _page(here, recording, here.form.values())
+
+
 @router.post("/recordings/{recording}/links")
+@comes_back(_form_again)
 async def share_recording(here: Sharing, recording: RecordingId) -> Response:
     """Make a link, and show its address once; a double submit shows the same one."""
     here = await here.with_form()

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import Path
 
 from vault.domain.calls.metadata import Metadata
+from vault.web.console.acts import acts
 from vault.web.console.forms import changes, checked, entries
-from vault.web.console.here import Here, acts, needs
+from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recording import get_recording
 from vault.web.console.recordings.views import key_and_value
 from vault.web.console.route import console_router

@@ -9,8 +9,9 @@ from fastapi import Path, Response
 
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Unavailable, VaultError
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked
-from vault.web.console.here import Here, acts, needs
+from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.recordings.views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
@@ -56,10 +57,18 @@ async def get_quarantine(here: Reading) -> Response:
         last = shown[-1].recording
         following = write_cursor(last.received_at, last.id)
     rows = [recording_row(view, with_call=True) for view in shown]
-    return here.page("quarantine.html", section=SECTION, rows=rows, following=following, days_left=days_left)
+    return here.page(
+        "quarantine.html",
+        section=SECTION,
+        rows=rows,
+        following=following,
+        days_left=days_left,
+        chosen=set(here.form.many("recording")),
+    )
 
 
 @router.post("/quarantine/preview")
+@comes_back(get_quarantine)
 async def post_preview(here: Guarding) -> Response:
     """Show what a release or a refusal of the ticked recordings would do; nothing changes."""
     here = await here.with_form()

@@ -11,8 +11,9 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
+from vault.web.console.acts import acts
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, acts, needs
+from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.recordings.views import RESTRICTION_CAUSES, as_lines, recording_row
 from vault.web.console.route import console_router

@@ -12,6 +12,7 @@ from vault.domain.calls.metadata import MAX_VALUE
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
+from vault.web.console.acts import comes_back
 from vault.web.console.forms import see_other
 from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import WordedInvalid
@@ -57,7 +58,15 @@ async def get_recordings(here: Reading) -> Response:
     return await _page(here, asked, rows=[], following=None)
 
 
+async def _search_again(here: Reading) -> Response:
+    """Show the search as it was typed."""
+    values = {name: here.form.text(name)[:_MAX_SECRET] for name in (*_OPEN_FILTERS, *_SECRET_FILTERS)}
+    asked = _Asked(values=values, search_id="", cursor=None)
+    return await _page(here, asked, rows=[], following=None)
+
+
 @router.post("/recordings/search")
+@comes_back(_search_again)
 async def post_search(here: Reading) -> Response:
     """Keep what is searched for, and lead to its address, which has neither a number nor a name."""
     form = (await here.with_form()).form

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.registers.entries import AuthorityRequest, Entry
+from vault.web.console.acts import acts
 from vault.web.console.forms import changes, checked, country_code, entries
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.registers.record import RECORD, SECTION, TABS
 from vault.web.console.registers.words import ACCESS, DECISIONS, KINDS, SCOPES
 from vault.web.console.route import console_router

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import Response
 
 from vault.services.registers.disclosures import Disclosure, DisclosureFilter
+from vault.web.console.acts import comes_back
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
@@ -50,6 +51,7 @@ async def show_disclosures(here: Auditing) -> Response:
 
 
 @router.post(_PATH)
+@comes_back(show_disclosures)
 async def find_disclosures(here: Auditing) -> Response:
     """List the disclosures of a recording, to a listener, or of some days. Nothing changes."""
     return await show_disclosures(await here.with_form())

@@ -12,8 +12,9 @@ from fastapi import Response
 
 from vault.domain.registers.entries import Contact, ProcessingProfile
 from vault.domain.registers.processing_record import ProcessingRecord
+from vault.web.console.acts import acts
 from vault.web.console.forms import checked, entries, renumbered, rows_of
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.registers.words import (
     BASES,
     CATEGORIES,

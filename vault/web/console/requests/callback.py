@@ -7,8 +7,9 @@ from fastapi import Response
 from vault.errors import NotFound
 from vault.services.requests.callbacks import CallbackView
 from vault.services.service import Vault
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.requests.requests import CALLBACK, SECTION, TABS
 from vault.web.console.route import console_router
@@ -26,7 +27,13 @@ async def show_callback(here: Auditing) -> Response:
     return await _page(here)
 
 
+async def _form_again(here: Guarding) -> Response:
+    """Show the form as it was filled in."""
+    return await _page(here, url=here.form.text("url"))
+
+
 @router.post(CALLBACK)
+@comes_back(_form_again)
 async def set_callback(here: Guarding) -> Response:
     """Set the callback, and show its new secret once; a double submit shows the same secret."""
     here = await here.with_form()

@@ -10,7 +10,8 @@ from vault.domain.requests.request import CLOSURE_EXPORT, RequestState
 from vault.domain.requests.request import Request as Closure
 from vault.errors import NotFound
 from vault.services.service import Vault
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.acts import acts
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.requests.requests import CLOSURE, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import days_left

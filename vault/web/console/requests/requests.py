@@ -15,8 +15,9 @@ from vault.domain.requests.request import OPEN
 from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
 from vault.services.service import Vault
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked, country_code, entries, see_other
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.requests.words import (
     COLUMNS,
     KIND_WORDS,
@@ -148,6 +149,7 @@ async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
 
 
 @router.post("/requests/{request_id}/package")
+@comes_back(show_request)
 async def download_package(here: Guarding, request_id: RequestId) -> Response:
     """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
     asked = checked(PartQuery, {"part": (await here.with_form()).form.text("part") or 1})

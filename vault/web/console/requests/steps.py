@@ -13,8 +13,9 @@ from vault.domain.approvals.approval import Approval
 from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
 from vault.services.shared.approval_gate import Rehearsal, Rehearsed
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked
-from vault.web.console.here import Here, acts
+from vault.web.console.here import Here
 from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
 from vault.web.console.registers.words import missing_words
 from vault.web.console.requests.requests import TAB, Auditing, Guarding, period_of, show_request
@@ -76,6 +77,7 @@ async def withdraw_request(here: Guarding, request_id: RequestId) -> str:
 
 
 @router.post("/decision/check")
+@comes_back(show_request)
 async def check_decision(here: Guarding, request_id: RequestId) -> Response:
     """Show what the decision of the form does, in numbers. Nothing changes."""
     here = await here.with_form()

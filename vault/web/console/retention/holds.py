@@ -9,9 +9,10 @@ from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS
 from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.approvals.words import not_done
 from vault.web.console.forms import Form, checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import Mistake
 from vault.web.console.retention.policy import SECTION, TABS
 from vault.web.console.route import console_router
@@ -66,6 +67,7 @@ async def show_hold(here: Auditing, hold: HoldId) -> Response:
 
 
 @router.post("/holds/{hold}/release/preview")
+@comes_back(show_hold)
 async def show_release_preview(here: Holding, hold: HoldId) -> Response:
     """Show what leaves when the hold is released, and the button that asks for it."""
     preview = await here.vault.retention.hold_releases.preview(here.account_id, hold)

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from vault.domain.retention.policy import MAX_CLASSES, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked, renumbered, rows_of
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed, period_text, period_value, period_words, whole_number
@@ -90,7 +91,13 @@ async def show_retention_form(here: Auditing) -> Response:
     return _form(here, values_of(view.newest) | {"version": str(view.newest.version)})
 
 
+async def _form_again(here: Auditing) -> Response:
+    """Show the form as it was filled in."""
+    return _form(here, compact(here.form.values()))
+
+
 @router.post("/retention/preview")
+@comes_back(_form_again)
 async def show_policy_preview(here: Retaining) -> Response:
     """Show what the policy of the form would do, or the form again with one more class."""
     here = await here.with_form()

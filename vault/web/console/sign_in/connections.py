@@ -8,8 +8,9 @@ from fastapi import Path, Response
 from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
+from vault.web.console.acts import acts
 from vault.web.console.forms import Form, checked, require_name
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import WordedForbidden
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS

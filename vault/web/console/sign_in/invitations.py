@@ -11,8 +11,9 @@ from vault.domain.audit_log.grantors import scopes_beyond
 from vault.services.sign_in.invitations import Issued, MayGive
 from vault.services.sign_in.members import Member
 from vault.web.console.access import require_grantable
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS
@@ -40,6 +41,7 @@ async def show_new_member(here: Granting) -> Response:
 
 
 @router.post("/access/members")
+@comes_back(show_new_member)
 async def invite(here: Granting) -> Response:
     """Invite a person, and show the address once; a double submit shows the same one."""
     here = await here.with_form()
@@ -74,6 +76,7 @@ async def change_member(here: Granting, member: Name) -> str:
 
 
 @router.post("/access/members/{member}/invitations")
+@comes_back(show_member)
 async def issue_invitation(here: Granting, member: Name) -> Response:
     """Show another address for a passkey once; those before it are revoked."""
     here = await here.with_form()

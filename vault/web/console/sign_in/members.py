@@ -7,8 +7,9 @@ from fastapi import Path, Response
 from vault.domain.accounts.account import SCOPES
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.web.console.access import require_grantable
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked
-from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
@@ -75,6 +76,7 @@ async def show_keys(here: Granting) -> Response:
 
 
 @router.post("/access/keys")
+@comes_back(show_keys)
 async def make_key(here: Granting) -> Response:
     """Create a key, and show its text once; a double submit shows the same key."""
     here = await here.with_form()

@@ -28,7 +28,7 @@ from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import translated_page
 from vault.web.http.problems import PATH_NOT_FOUND
-from vault.web.http.translations import gettext
+from vault.web.http.translations import gettext, translatable, translated
 
 router = console_router("/console")
 #: The address that people type.
@@ -37,6 +37,12 @@ HOME: Final = "/console"
 #: A path of the console, and no way to another host: no ``//``, no backslash.
 _PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
 _MAX_PATH: Final = 1000
+_DONE: Final = translatable(
+    {
+        "signed_out": "You are signed out.",
+        "session_over": "Your session has ended. Sign in to go on where you were.",
+    }
+)
 
 
 def return_path(text: str) -> str:
@@ -79,8 +85,8 @@ def _without_role(person: SignedInPerson, account: Account | None) -> Response:
 async def get_sign_in(request: Request, vault: TheVault) -> Response:
     """Show the sign-in page."""
     back = return_path(request.query_params.get("next", ""))
-    done = gettext("You are signed out.") if request.query_params.get("done") == "signed_out" else None
-    return sign_in_page(request, vault, back, done=done)
+    done = _DONE.get(request.query_params.get("done", ""))
+    return sign_in_page(request, vault, back, done=None if done is None else translated(done))
 
 
 def sign_in_page(
@@ -104,6 +110,13 @@ def sign_in_page(
         provider=last_provider(request),
         origin=vault.sign_in.passkeys.proofs.site.origin,
     )
+
+
+@router.get("/signed-in")
+async def show_signed_in(person: Person) -> Response:
+    """Say that a sign-in is done which began from a form in another tab: that tab goes on."""
+    del person  # Who is not signed in is led to the sign-in.
+    return translated_page("console/signed_in.html")
 
 
 @router.post("/sign-in")
