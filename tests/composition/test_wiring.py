@@ -83,5 +83,5 @@ def test_an_act_that_nothing_does_fails_the_start(monkeypatch: pytest.MonkeyPatc
     """Wrong: to find out when somebody has approved it."""
     acts = ApprovedActs(**dict.fromkeys((one.name for one in fields(ApprovedActs)), cast("Any", None)))
     monkeypatch.setattr(ApprovedActs, "_settings", lambda _: {})
-    with pytest.raises(LookupError, match=r"approval_rule, retention_policy, own_key, sign_in_connection"):
+    with pytest.raises(LookupError, match=r"approval_rule, retention_policy, own_key"):
         acts.by_verb()

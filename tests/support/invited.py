@@ -32,7 +32,7 @@ def terms_of(member: Member) -> MemberTerms:
 
 async def invite(house: House, terms: MemberTerms = ADMIN) -> Issued:
     """Invite somebody."""
-    return await house.vault.sign_in.invitations.invite(house.account.id, terms, **ME)
+    return await house.vault.sign_in.invited_people.invite(house.account.id, terms, **ME)
 
 
 def device_of(house: House) -> SoftwareAuthenticator:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
+from tests.web import member_acts
 
 NUMBER = "+12025550177"
 POLICY = {"classes": [{"class": "all", "purpose": "Qualität", "period": "P1D"}]}
@@ -137,6 +138,9 @@ ACTS: dict[str, Callable[[Tenant], tuple[Callable[[], httpx.Response], Callable[
     "retention_policy": shorten,
     "account_closure": close,
     "sign_in_connection": connect,
+    "member_invitation": member_acts.invite,
+    "member_roles": member_acts.give_role,
+    "member_recovery": member_acts.recover,
     "approval_rule": loosen,
 }
 

@@ -15,6 +15,7 @@ from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
 from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.sign_in.invitation import MemberTerms
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
@@ -25,6 +26,7 @@ from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.node.readiness_probe import Part
 from vault.services.requests.ruling_request import RulingRequest
+from vault.services.sign_in.invited_people import ChangeTerms
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.telephony.http.collector import NoCollector
 from vault.telephony.numbering.number_plans import NumberPlans
@@ -119,6 +121,18 @@ class RestBodies:
         from vault.web.schemas.sign_in import SignInConnectionIn
 
         return SignInConnectionIn.model_validate(body).change()
+
+    def invitation(self, body: Mapping[str, Any]) -> MemberTerms:
+        """Read a person to invite."""
+        from vault.web.schemas.members import MemberIn
+
+        return MemberIn.model_validate(body).terms()
+
+    def member_change(self, body: Mapping[str, Any]) -> ChangeTerms:
+        """Read a change of an invited person."""
+        from vault.web.schemas.members import MemberPatch
+
+        return MemberPatch.model_validate(body).applied_to
 
 
 def postgresql_of(database: Database) -> "PostgresqlDatabase | None":

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vault.domain.accounts.account import Scope
 from vault.domain.approvals.rule import VERBS, Verb
 from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.sign_in.invitation import MemberTerms
 from vault.services.approvals.execute import Act
 from vault.services.approvals.rules import ApprovalRules
 from vault.services.key_rotation.rotate_account_key import KeyRotations
@@ -20,6 +22,8 @@ from vault.services.requests.ruling_request import RulingRequest
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.approval_gate import Approved
+from vault.services.sign_in.invitations import Invitations
+from vault.services.sign_in.invited_people import ChangeTerms, InvitedPeople
 from vault.services.sign_in.sign_in_connections import ConnectionChange, SignInConnections
 
 
@@ -34,6 +38,12 @@ class Bodies(Protocol):
 
     def sign_in_connection(self, body: Mapping[str, Any], /) -> ConnectionChange:
         """Read a sign-in connection."""
+
+    def invitation(self, body: Mapping[str, Any], /) -> MemberTerms:
+        """Read a person to invite."""
+
+    def member_change(self, body: Mapping[str, Any], /) -> ChangeTerms:
+        """Read a change of an invited person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +60,12 @@ class ApprovedActs:
     hold_releases: HoldReleases
     approval_rules: ApprovalRules
     sign_in_connections: SignInConnections
+    invited_people: InvitedPeople
+    invitations: Invitations
 
     def by_verb(self) -> Mapping[Verb, Act]:
         """Return what does each act. Raises LookupError for a verb without one: a fault of this release."""
-        acts = {**self._erasures(), **self._settings()}
+        acts = {**self._erasures(), **self._settings(), **self._people()}
         if missing := [verb for verb in VERBS if verb not in acts]:
             raise LookupError(f"Nothing does this act once it is approved: {', '.join(missing)}.")
         return acts
@@ -94,6 +106,11 @@ class ApprovedActs:
             "approval_rule": lambda by, sent: self.approval_rules.set(
                 by.account_id, enabled=sent["enabled"], verbs=sent["verbs"], actor=by.actor, approved=by
             ),
+        }
+
+    def _people(self) -> Mapping[Verb, Act]:
+        """Return what does the acts on who may sign in."""
+        return {
             "sign_in_connection": lambda by, sent: self.sign_in_connections.set(
                 by.account_id,
                 sent["name"],
@@ -101,6 +118,20 @@ class ApprovedActs:
                 sealed_secret=sent["sealed_secret"],
                 actor=by.actor,
                 approved=by,
+            ),
+            "member_invitation": lambda by, sent: self.invited_people.invite(
+                by.account_id, self.bodies.invitation(sent["member"]), actor=by.actor, approved=by
+            ),
+            "member_roles": lambda by, sent: self.invited_people.change(
+                by.account_id,
+                by.approval.subject,
+                self.bodies.member_change(sent["change"]),
+                may_give=_asked_in_the_act,
+                actor=by.actor,
+                approved=by,
+            ),
+            "member_recovery": lambda by, _: self.invitations.allow(
+                by.account_id, by.approval.subject, approved=by
             ),
         }
 
@@ -114,3 +145,7 @@ class ApprovedActs:
     async def _decide(self, by: Approved, sent: Mapping[str, Any]) -> None:
         ruling = self.bodies.decision(sent["decision"])
         await self.requests.decide(by.account_id, sent["request"], ruling, actor=by.actor, approved=by)
+
+
+def _asked_in_the_act(_: frozenset[Scope]) -> None:
+    """Let the transaction of the act ask what its requester may give."""

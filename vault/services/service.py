@@ -64,6 +64,7 @@ from vault.services.retention.recording_retention import ShowRetention
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.singleton_job import SingletonJobs
 from vault.services.sign_in.invitations import Invitations
+from vault.services.sign_in.invited_people import InvitedPeople
 from vault.services.sign_in.members import Members
 from vault.services.sign_in.own_passkeys import OwnPasskeys
 from vault.services.sign_in.passkeys import Passkeys
@@ -87,7 +88,6 @@ class AccountServices:
     idempotency: Idempotency
     #: Connect an account to telephony platforms; list, show and delete its connections.
     connections: Connections
-    #: Set the recording switch of an account; read it and its history.
     switch: SwitchSettings
     #: Read and set the limits of an account; its limiter refuses what is over them.
     limits: Limits
@@ -103,7 +103,8 @@ class SignInServices:
     connections: SignInConnections
     #: List, remove and readmit the people who signed in or were invited.
     members: Members
-    #: Invite people, change what they may do, and give them addresses for passkeys.
+    invited_people: InvitedPeople
+    #: Give invited people addresses for passkeys, and revoke them.
     invitations: Invitations
     #: Make passkeys, and sign people in with them.
     passkeys: Passkeys
@@ -271,7 +272,6 @@ class NodeServices:
     #: Tell whether the database is behind the object store.
     recovery: RecoveryCheck
     readiness: ReadinessProbe
-    #: Tell whether work that needs a part has to pause.
     outages: Outages
 
 

@@ -29,7 +29,9 @@ async def test_an_old_database_opens_no_address_and_no_passkey_again(
         await accept(house, used.token.text, devices[used.token.text])
         await invitations.revoke(account_id, revoked.invitation.person_id, revoked.invitation.id, **ME)
         await house.vault.sign_in.members.remove(account_id, left.invitation.person_id, **ME)
-        await invitations.change(account_id, tight.invitation.person_id, become(LISTENER), **BY_ALL)
+        await house.vault.sign_in.invited_people.change(
+            account_id, tight.invitation.person_id, become(LISTENER), **BY_ALL
+        )
         await write_all(house)
         await kept_up(house)
 

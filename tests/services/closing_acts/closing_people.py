@@ -102,7 +102,7 @@ async def console_session_over(house: House, session: tuple[str, str]) -> bool:
 async def invitation(house: House, name: str) -> tuple[str, str, str]:
     """Invite somebody; return the ids of the person and of the address, and its secret."""
     terms = MemberTerms(name=name, email=None, roles=("auditor",), agents=())
-    issued = await house.vault.sign_in.invitations.invite(house.account.id, terms, **ME)
+    issued = await house.vault.sign_in.invited_people.invite(house.account.id, terms, **ME)
     return issued.invitation.person_id, issued.invitation.id, issued.token.text
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,7 +12,8 @@ from tests.support.service_house import House
 from vault.domain.accounts.account import Scope
 from vault.domain.sign_in.invitation import MemberTerms
 from vault.errors import Forbidden, Refused
-from vault.services.sign_in.invitations import Invitations
+
+Service = TypeVar("Service")
 
 
 @dataclass
@@ -34,10 +35,9 @@ class Interrupted:
         return await self.database.write(function)
 
 
-def interrupted(house: House, first: Callable[[], Awaitable[object]]) -> Invitations:
-    """Return the service, between whose read and write the other request is done."""
-    invitations = house.vault.sign_in.invitations
-    return replace(invitations, database=Interrupted(invitations.database, first))  # type: ignore[arg-type]
+def interrupted(service: Service, first: Callable[[], Awaitable[object]]) -> Service:
+    """Return a service, between whose read and write the other request is done."""
+    return replace(service, database=Interrupted(service.database, first))  # type: ignore[type-var, attr-defined]
 
 
 def not_admin(given: frozenset[Scope]) -> None:
@@ -53,14 +53,16 @@ async def test_a_role_that_another_takes_away_meanwhile_stays_away(either: House
     person = (await invite(house)).invitation.person_id
 
     async def take_away() -> None:
-        await house.vault.sign_in.invitations.change(
+        await house.vault.sign_in.invited_people.change(
             account_id, person, lambda terms: replace(terms, roles=("auditor",)), **BY_ALL
         )
 
     def rename(terms: MemberTerms) -> MemberTerms:
         return replace(terms, name="Eve")
 
-    await interrupted(house, take_away).change(account_id, person, rename, may_give=not_admin, **ME)
+    await interrupted(house.vault.sign_in.invited_people, take_away).change(
+        account_id, person, rename, may_give=not_admin, **ME
+    )
     member = await house.vault.sign_in.members.get(account_id, person)
     assert (member.name, member.roles, member.email) == ("Eve", ("auditor",), ADMIN.email)
 
@@ -71,10 +73,12 @@ async def test_an_address_is_not_given_for_a_role_that_comes_meanwhile(either: H
     person = (await invite(house, LISTENER)).invitation.person_id
 
     async def promote() -> None:
-        await house.vault.sign_in.invitations.change(account_id, person, become(ADMIN), **BY_ALL)
+        await house.vault.sign_in.invited_people.change(account_id, person, become(ADMIN), **BY_ALL)
 
     with pytest.raises(Forbidden):
-        await interrupted(house, promote).issue(account_id, person, may_give=not_admin, **ME)
+        await interrupted(house.vault.sign_in.invitations, promote).issue(
+            account_id, person, may_give=not_admin, **ME
+        )
 
 
 async def test_a_person_who_is_removed_meanwhile_gets_no_role(either: House):
@@ -85,7 +89,8 @@ async def test_a_person_who_is_removed_meanwhile_gets_no_role(either: House):
     async def remove() -> None:
         await house.vault.sign_in.members.remove(account_id, person, **ME)
 
-    for invitations in (interrupted(house, remove), house.vault.sign_in.invitations):
+    invited_people = house.vault.sign_in.invited_people
+    for service in (interrupted(invited_people, remove), invited_people):
         with pytest.raises(Refused) as refused:
-            await invitations.change(account_id, person, become(ADMIN), **BY_ALL)
+            await service.change(account_id, person, become(ADMIN), **BY_ALL)
         assert refused.value.reasons == ("removed",)

@@ -183,7 +183,7 @@ async def test_the_last_administrator_stays(either: House):
         await accept(house, made.token.text, device_of(house))
         people.append(made.invitation.person_id)
     await invite(house)
-    remove, change = house.vault.sign_in.members.remove, house.vault.sign_in.invitations.change
+    remove, change = house.vault.sign_in.members.remove, house.vault.sign_in.invited_people.change
     gone = [
         remove(account_id, people[0], **ME),
         change(account_id, people[1], become(LISTENER), **BY_ALL),
@@ -206,7 +206,7 @@ async def test_roles_that_are_taken_end_with_the_next_request(either: House):
     begun = await accept(house, made.token.text, device_of(house))
     before = await house.database.read(lambda tx: tx.people.get(account_id, made.invitation.person_id))
     assert before is not None
-    await house.vault.sign_in.invitations.change(
+    await house.vault.sign_in.invited_people.change(
         account_id,
         before.id,
         become(replace(terms, roles=("auditor", "supervisor"), agents=("Kim",))),
@@ -233,7 +233,7 @@ async def test_a_person_of_another_account_is_not_there(either: House):
 def _acts(vault: Vault, account_id: str, person_id: str, invitation_id: str):
     invitations = vault.sign_in.invitations
     yield vault.sign_in.members.get(account_id, person_id)
-    yield invitations.change(account_id, person_id, become(ADMIN), **BY_ALL)
+    yield vault.sign_in.invited_people.change(account_id, person_id, become(ADMIN), **BY_ALL)
     yield invitations.issue(account_id, person_id, **BY_ALL)
     yield invitations.revoke(account_id, person_id, invitation_id, **ME)
     yield vault.sign_in.own_passkeys.list(account_id, person_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.support.console import form_of, sign_in
+from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant, moment
 from tests.support.web_house import AUDIO, House
 
@@ -35,6 +35,15 @@ def recorded(tenant: Tenant, call: str) -> str:
     }
     assert tenant.http.put(tenant.url(f"/calls/{call}"), json=facts).status_code == 200
     return tenant.uploaded(AUDIO, call=call, ref=call)
+
+
+def operators_key(house: House) -> httpx.Client:
+    """Return a session of a key that the operator made."""
+    issue = house.vault.accounts.api_keys.issue
+    _, text = house.call(issue, name="k", scopes=["*"], account_id=None, actor="operator")
+    client = house.client(OWN)
+    assert client.post("/console/sign-in", data={"key": text.text}).status_code == 303
+    return client
 
 
 def ask_to_decide(tenant: Tenant, verb: str = "request_erasure") -> httpx.Response:
@@ -134,3 +143,39 @@ def test_the_check_of_a_decision_does_what_the_decision_would(house: House, tena
     rule = {"enabled": True, "verbs": ["request_erasure"]}
     assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
     assert "Another person must approve the decision" in client.post(f"{page}/decision/check", data=said).text
+
+
+def test_who_approves_reads_who_is_invited(house: House, tenant: Tenant):
+    """With roles and agents; then the one who asked sees the address, once, and the other does not."""
+    rule = {"enabled": True, "verbs": ["call_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    asks, approves = [operators_key(house) for _ in range(2)]
+    base = f"/console/accounts/{tenant.name}"
+    form = form_of(asks.get(f"{base}/access/invitation"), f"{base}/access/members")
+    said = form | {
+        "title": "Ada Byron",
+        "roles": "listener",
+        "agents": "Kim",
+        "approval_reason": "joins the team",
+    }
+    sent = asks.post(f"{base}/access/members", data=said)
+    assert sent.status_code == 303, sent.text
+    path = sent.headers["location"].partition("?")[0]
+    page = approves.get(path)
+    told = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page.text))
+    assert {name: told[name] for name in ("Reason", "Name", "Roles", "Only recordings of these agents")} == {
+        "Reason": "joins the team",
+        "Name": "Ada Byron",
+        "Roles": "listener",
+        "Only recordings of these agents": "Kim",
+    }
+    assert ("1", "role given") in _COUNTS.findall(page.text)
+    done = approves.post(path, data=form_of(page, path) | {"name": tenant.name})
+    assert (done.status_code, "done=approved" in done.headers["location"]) == (303, True), done.text
+    (member,) = tenant.http.get(tenant.url("/members")).json()["items"]
+    page_of = f"{base}/access/members/{member['id']}"
+    assert "Show the address" not in approves.get(page_of).text
+    assert "sees it once" in approves.get(page_of).text
+    shown = asks.post(f"{page_of}/invitations", data=form_of(asks.get(page_of), f"{page_of}/invitations"))
+    assert re.search(r"/console/invitation/[\w-]{43}", shown.text)
+    assert "Show the address" not in asks.get(page_of).text

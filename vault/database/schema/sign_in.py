@@ -103,6 +103,8 @@ member_invitations = Table(
     Column("ends_at", Moment, nullable=False),
     # When it was used or revoked.
     Column("ended_at", Moment),
+    # Who asked for it and has not seen it, where a second person approved it. Until then nobody knows the secret.
+    Column("waits_for", String),
     Index("ix_member_invitations_person", "account_id", "person_id"),
 )
 

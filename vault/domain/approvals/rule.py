@@ -22,6 +22,9 @@ Verb = Literal[
     "own_key",
     "account_closure",
     "sign_in_connection",
+    "member_invitation",
+    "member_roles",
+    "member_recovery",
 ]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 
@@ -44,7 +47,7 @@ class VerbRule:
 
 
 #: Every act. One person who loosens the rule ends it; one who sets a sign-in connection, with a provider of his
-#: own, can be both people.
+#: own, or who opens the addresses of people whom he invites, can be both people.
 RULES: Final[Mapping[Verb, VerbRule]] = {
     "hold_release": VerbRule("holds:write", "always", when_closed=True, closes="hold.released"),
     "retention_cap": VerbRule("holds:write", "always", when_closed=True, closes=None),
@@ -60,6 +63,9 @@ RULES: Final[Mapping[Verb, VerbRule]] = {
     "own_key": VerbRule("keys:write", "named", when_closed=True, closes=None),
     "account_closure": VerbRule("privacy:write", "named", when_closed=True, closes=None),
     "sign_in_connection": VerbRule("keys:write", "any_rule", when_closed=False, closes=None),
+    "member_invitation": VerbRule("keys:write", "any_rule", when_closed=False, closes=None),
+    "member_roles": VerbRule("keys:write", "any_rule", when_closed=False, closes=None),
+    "member_recovery": VerbRule("keys:write", "any_rule", when_closed=False, closes=None),
 }
 #: Acts that need one without any rule, and that can be approved without a digest.
 ALWAYS: Final = frozenset(verb for verb in VERBS if RULES[verb].needs_approval == "always")

@@ -45,6 +45,8 @@ class Invitation:
     ends_at: datetime
     #: When it was used or revoked.
     ended_at: datetime | None = None
+    #: Who may see the address, once, until ``ends_at``: it was asked for, and a second person approved it.
+    waits_for: str | None = None
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether it can be used now."""

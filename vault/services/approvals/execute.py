@@ -33,7 +33,7 @@ _BATCH_SIZE: Final = 50
 _COUNTS: Final[frozenset[Verb]] = frozenset(
     {
         "recording_erasure", "erasure_within_minimum", "call_erasure", "request_erasure", "request_export",
-        "account_closure", "hold_release",
+        "account_closure", "hold_release", "member_invitation", "member_roles", "member_recovery",
     }
 )  # fmt: skip
 #: Errors that say that the act will not be possible: the approval ends with their code.

@@ -1,7 +1,7 @@
 """The people of an account, of providers and invited: list them, remove one, let a removed one sign in again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -17,6 +17,7 @@ from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import IdentifyPeople
 from vault.services.sign_in.last_admin import require_other_admin
 from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.person_events import event_of
 from vault.services.sign_in.session_ends import log_ends
 
 
@@ -178,11 +179,5 @@ def _remove(tx: Transaction, person: PersonRow, actor: str) -> None:
 
 
 def _event(tx: Transaction, person: PersonRow, kind: EventType, actor: str) -> AccessEvent:
-    return AccessEvent(
-        type=kind,
-        at=tx.now(),
-        account_id=account_of(person.account_id),
-        actor=actor,
-        result=person.id,
-        identity=person.identity,
-    )
+    """Return an event about the human, whatever connection the person comes by."""
+    return replace(event_of(person, kind, person.id, actor=actor, at=tx.now()), identity=person.identity)

@@ -8,8 +8,6 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.console_session import ConsoleSession
-from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.passkey import Passkey, check_assertion, check_registration, read_assertion
 from vault.domain.sign_in.refusals import SignInRefused
@@ -18,6 +16,7 @@ from vault.ports.clock import Clock
 from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.passkey_proofs import PasskeyProofs
+from vault.services.sign_in.person_events import event_of
 
 #: How long a proof counts as fresh.
 FRESH: Final = timedelta(minutes=15)
@@ -82,7 +81,7 @@ class OwnPasskeys:
         made = check_registration(answer, self.proofs.site)
         end = self.proofs.check(made.challenge, "add", session.id)
         passkey = await self.proofs.passkey(person, made, name, now)
-        event = _event(person, "passkey.added", passkey.id, person.id, now)
+        event = event_of(person, "passkey.added", passkey.id, actor=person.id, at=now)
 
         def add(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
@@ -111,7 +110,7 @@ class OwnPasskeys:
                 text = "This is the last passkey: without it you cannot sign in. Add another one first."
                 raise Refused(text, reasons=("last_passkey",))
             tx.passkeys.delete(account_id, passkey_id)
-            tx.events.append(_event(person, "passkey.removed", passkey_id, actor, now))
+            tx.events.append(event_of(person, "passkey.removed", passkey_id, actor=actor, at=now))
 
         await self.database.write(remove)
 
@@ -132,7 +131,3 @@ def _invited(tx: Transaction, account_id: str, person_id: str) -> PersonRow:
 def _rows(tx: Transaction, account_id: str, person_id: str) -> Sequence[Passkey]:
     _invited(tx, account_id, person_id)
     return tx.passkeys.of_person(account_id, person_id)
-
-
-def _event(person: PersonRow, kind: EventType, result: str, actor: str, at: datetime) -> AccessEvent:
-    return AccessEvent(type=kind, at=at, account_id=person.account_id, actor=actor, result=result)

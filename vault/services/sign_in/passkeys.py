@@ -25,6 +25,7 @@ from vault.ports.clock import Clock
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.passkey_proofs import PasskeyProofs, owner_of
+from vault.services.sign_in.person_events import event_of, with_detail
 from vault.services.sign_in.person_session import insert_session, session_of
 
 
@@ -109,8 +110,8 @@ class Passkeys:
         passkey = await self.proofs.passkey(person, made, name, now)
         session, secret = session_of(person, now), Token.new()
         events = [
-            self._plain(person, "invitation.ended", invitation.id, now),
-            self._plain(person, "passkey.added", passkey.id, now),
+            event_of(person, "invitation.ended", invitation.id, actor=person.id, at=now),
+            event_of(person, "passkey.added", passkey.id, actor=person.id, at=now),
             await self._signed_in(person, session, browser, now),
         ]
 
@@ -121,7 +122,7 @@ class Passkeys:
             tx.member_invitations.end(person.account_id, invitation.id, now)
             for other in tx.passkeys.of_person(person.account_id, person.id):
                 tx.passkeys.delete(person.account_id, other.id)
-                tx.events.append(self._plain(person, "passkey.removed", other.id, now))
+                tx.events.append(event_of(person, "passkey.removed", other.id, actor=person.id, at=now))
             if not tx.passkeys.insert(passkey):
                 raise SignInRefused("passkey_form")
             return self._begin(tx, current, session, secret, events)
@@ -185,12 +186,8 @@ class Passkeys:
     async def _event(
         self, person: PersonRow, kind: EventType, result: str, at: datetime, browser: Browser
     ) -> AccessEvent:
-        event = self._plain(person, kind, result, at)
-        sealed = await self.data_keys.seal_detail(person.account_id, event.id, browser.detail)
-        return replace(event, sealed_detail=sealed)
-
-    def _plain(self, person: PersonRow, kind: EventType, result: str, at: datetime) -> AccessEvent:
-        return AccessEvent(type=kind, at=at, account_id=person.account_id, actor=person.id, result=result)
+        event = event_of(person, kind, result, actor=person.id, at=at)
+        return await with_detail(self.data_keys, event, browser.detail)
 
 
 def _open(

@@ -131,20 +131,24 @@ class Here:
 
         ``arguments`` are those that REST stores for the same act: the vault carries out what was approved.
         """
-        words = self.form.text("approval_reason") or None
         try:
             await act
         except ApprovalNeeded as needed:
-            asked = await self.vault.approvals.approvals.ask(
-                self.account_id,
-                needed,
-                subject=subject,
-                arguments=arguments,
-                reason=checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason,
-                actor=self.actor,
-            )
-            return f"/approvals/{asked.id}?done=asked"
+            return await self.asked(needed, subject=subject, arguments=arguments)
         return done
+
+    async def asked(self, needed: ApprovalNeeded, *, subject: str, arguments: Mapping[str, Any]) -> str:
+        """Ask for the approval that an act needs, and return its path."""
+        words = self.form.text("approval_reason") or None
+        asked = await self.vault.approvals.approvals.ask(
+            self.account_id,
+            needed,
+            subject=subject,
+            arguments=arguments,
+            reason=checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason,
+            actor=self.actor,
+        )
+        return f"/approvals/{asked.id}?done=asked"
 
     async def remember(self, values: Mapping[str, str]) -> str:
         """Keep what must stand in no address, for this session; return the id under which it is found."""

@@ -24,6 +24,7 @@ _PAGES: Final = {
     "hold": ("holds", "audit:read"),
     "appr": ("approvals", "audit:read"),
     "ep": ("events", "audit:read"),
+    "per": ("access/members", "keys:write"),
 }
 
 

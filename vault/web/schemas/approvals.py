@@ -20,6 +20,9 @@ ChosenVerb = Literal[
     "own_key",
     "account_closure",
     "sign_in_connection",
+    "member_invitation",
+    "member_roles",
+    "member_recovery",
 ]
 
 

@@ -13,6 +13,7 @@ from vault.domain.sign_in.connection import (
     RoleMapping,
     SignInConnection,
 )
+from vault.domain.sign_in.invitation import Invitation
 from vault.errors import Invalid
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
@@ -147,6 +148,14 @@ class OpenInvitationOut(BaseModel):
     id: str
     usable_from: MomentOut
     usable_until: MomentOut
+    #: Who may see the address, once, by `POST …/members/{member}/invitations`: it was asked for, and approved by a
+    #: second person. Nobody can use it before.
+    waits_for: str | None = None
+
+    @classmethod
+    def of(cls, one: Invitation) -> "OpenInvitationOut":
+        """Show an open address."""
+        return cls(id=one.id, usable_from=one.starts_at, usable_until=one.ends_at, waits_for=one.waits_for)
 
 
 class MemberOut(BaseModel):
@@ -193,11 +202,7 @@ class MemberOut(BaseModel):
             roles=[role for role in member.roles if role != "operator"],
             agents=list(member.agents),
             passkeys=member.passkeys,
-            invitation=None
-            if open_one is None
-            else OpenInvitationOut(
-                id=open_one.id, usable_from=open_one.starts_at, usable_until=open_one.ends_at
-            ),
+            invitation=None if open_one is None else OpenInvitationOut.of(open_one),
             invited_at=row.invited_at,
             first_signed_in_at=None if row.is_invited else row.first_at,
             last_signed_in_at=member.signed_in_at,

@@ -99,6 +99,12 @@ class InvitationRows(Rows):
         query = select(member_invitations).where(mine).order_by(_I.created_at, _I.id)
         return [of_row(Invitation, row) for row in self._db.execute(query).mappings()]
 
+    def show(self, invitation: Invitation, secret_hash: bytes) -> None:
+        """Write the secret and the times of an address that nobody has seen."""
+        values = row_of(invitation, secret_hash=secret_hash)
+        mine = (_I.account_id == invitation.account_id) & (_I.id == invitation.id)
+        self._db.execute(update(member_invitations).where(mine).values(values))
+
     def end(self, account_id: str, invitation_id: str, at: datetime) -> bool:
         """Note that an address was used or revoked; False if it is not open any more, or is not there."""
         mine = (_I.account_id == account_id) & (_I.id == invitation_id) & _I.ended_at.is_(None)

@@ -16,6 +16,7 @@ from vault.web.console.approvals.words import (
     VERB_WORDS,
     effect_words,
     not_done,
+    person_words,
 )
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
@@ -81,6 +82,7 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         one=one,
         reason=view.text.reason or _stated_reason(view.text.arguments),
         reference=await reference_of(here.vault, one),
+        person=person_words(view.text.arguments),
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
         shown=effect_words(one, now),

@@ -1,7 +1,7 @@
 """What the pages of approvals print: words of acts, states, effects and outcomes."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import Verb
@@ -22,6 +22,9 @@ VERB_WORDS: Final[dict[Verb, str]] = translatable(
         "own_key": "Change of the customer-managed key",
         "account_closure": "Closure of the account",
         "sign_in_connection": "Change of who may sign in",
+        "member_invitation": "Invitation of a person",
+        "member_roles": "New roles of a person",
+        "member_recovery": "Another address for a passkey",
     }
 )
 STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(
@@ -52,6 +55,7 @@ _EFFECTS: Final[Mapping[str, Callable[[int], str]]] = {
     "export": lambda number: ngettext("export", "exports", number),
     "granted": lambda number: ngettext("role given", "roles given", number),
     "revoked": lambda number: ngettext("role taken away", "roles taken away", number),
+    "passkeys": lambda number: ngettext("passkey that stops working", "passkeys that stop working", number),
 }
 OUTCOME_WORDS: Final[dict[str, str]] = translatable(
     {
@@ -76,6 +80,19 @@ def effect_words(approval: Approval, now: Mapping[str, int] | None = None) -> li
     shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
     # A closure ends many kinds of things, and an account does not have all of them.
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
+
+
+def person_words(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what an act says of a person, each with its label: of one who is invited, or what one becomes."""
+    said = arguments.get("member") or arguments.get("change") or {}
+    labels = {
+        "name": gettext("Name"),
+        "email": gettext("E-mail address"),
+        "roles": gettext("Roles"),
+        "agents": gettext("Only recordings of these agents"),
+    }
+    lists = {name: ", ".join(value) if isinstance(value, list) else value for name, value in said.items()}
+    return [(label, lists[name] or gettext("none")) for name, label in labels.items() if name in lists]
 
 
 def not_done(decided: Approval) -> WordedRefused:

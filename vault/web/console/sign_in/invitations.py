@@ -8,11 +8,12 @@ from fastapi import Path, Response
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import SCOPES_OF_ROLE, AccountRole, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
+from vault.errors import ApprovalNeeded
 from vault.services.sign_in.invitations import Issued, MayGive
 from vault.services.sign_in.members import Member
 from vault.web.console.access import require_grantable
 from vault.web.console.acts import acts, comes_back
-from vault.web.console.forms import checked
+from vault.web.console.forms import checked, see_other
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
@@ -23,6 +24,8 @@ from vault.web.schemas.members import MemberIn, MemberPatch
 router = console_router()
 Granting = Annotated[Here, needs("keys:write")]
 Name = Annotated[str, Path(max_length=64)]
+#: The field of the form for a field of REST.
+_CALLED: Final = {"name": "title"}
 #: Roles in the order of the form.
 _ROLES: Final[tuple[AccountRole, ...]] = ("listener", "supervisor", "privacy", "auditor", "admin")
 
@@ -34,6 +37,7 @@ async def show_new_member(here: Granting) -> Response:
         here,
         "member_new.html",
         gettext("Invite a person"),
+        is_gated=await _is_gated(here),
         roles=_grantable(here),
         chosen=set(here.form.many("roles")),
         values=here.form.values(),
@@ -47,16 +51,22 @@ async def invite(here: Granting) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
-        body = checked(MemberIn, _body(here))
+        body = checked(MemberIn, _body(here), called=_CALLED)
         _may_give(here)(scopes_of(body.roles))
-        issued = await here.vault.sign_in.invitations.invite(here.account_id, body.terms(), actor=here.actor)
+        try:
+            issued = await here.vault.sign_in.invited_people.invite(
+                here.account_id, body.terms(), actor=here.actor
+            )
+        except ApprovalNeeded as needed:
+            arguments = {"member": body.model_dump(mode="json")}
+            return await here.asked(needed, subject="", arguments=arguments)
         return _told(here, issued)
 
     try:
         made = await here.made_once(make)
     except MISTAKES as error:
         return await show_new_member(here.wrong(error))
-    return await _page(here, *made.split(" "))
+    return await _made(here, made)
 
 
 @router.get("/access/members/{member}")
@@ -68,11 +78,15 @@ async def show_member(here: Granting, member: Name) -> Response:
 @acts(router, "/access/members/{member}", again=show_member)
 async def change_member(here: Granting, member: Name) -> str:
     """Change an invited person."""
-    patch = checked(MemberPatch, _body(here))
-    await here.vault.sign_in.invitations.change(
+    patch = checked(MemberPatch, _body(here), called=_CALLED)
+    change = here.vault.sign_in.invited_people.change(
         here.account_id, member, patch.applied_to, may_give=_may_give(here), actor=here.actor
     )
-    return f"/access/members/{member}?done=member_changed"
+    done, sent = (
+        f"/access/members/{member}?done=member_changed",
+        patch.model_dump(mode="json", exclude_unset=True),
+    )
+    return await here.done_or_asked(change, done, subject=member, arguments={"change": sent})
 
 
 @router.post("/access/members/{member}/invitations")
@@ -82,16 +96,19 @@ async def issue_invitation(here: Granting, member: Name) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
-        issued = await here.vault.sign_in.invitations.issue(
-            here.account_id, member, may_give=_may_give(here), actor=here.actor
-        )
+        try:
+            issued = await here.vault.sign_in.invitations.issue(
+                here.account_id, member, may_give=_may_give(here), actor=here.actor
+            )
+        except ApprovalNeeded as needed:
+            return await here.asked(needed, subject=member, arguments={})
         return _told(here, issued)
 
     try:
         made = await here.made_once(make)
     except MISTAKES as error:
         return await _page(here.wrong(error), member)
-    return await _page(here, *made.split(" "))
+    return await _made(here, made)
 
 
 @acts(router, "/access/members/{member}/invitations/{invitation}/revocation", again=show_member)
@@ -99,6 +116,13 @@ async def revoke_invitation(here: Granting, member: Name, invitation: Name) -> s
     """Revoke an address."""
     await here.vault.sign_in.invitations.revoke(here.account_id, member, invitation, actor=here.actor)
     return f"/access/members/{member}?done=invitation_revoked"
+
+
+async def _made(here: Here, made: str) -> Response:
+    """Show an address that was made, or go to the approval that it needs."""
+    if made.startswith("/"):
+        return see_other(here.allowed.path + made)
+    return await _page(here, *made.split(" "))
 
 
 async def _page(here: Here, member_id: str, address: str | None = None) -> Response:
@@ -110,10 +134,16 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         member.name or member.row.id,
         member=member,
         made=address,
+        is_gated=await _is_gated(here),
         roles=_ROLES,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
     )
+
+
+async def _is_gated(here: Here) -> bool:
+    """Tell whether a second person must approve what is given here."""
+    return (await here.vault.approvals.rules.read(here.account_id)).gates("member_roles")
 
 
 def _body(here: Here) -> Mapping[str, Any]:
