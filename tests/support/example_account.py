@@ -57,6 +57,13 @@ CALLS: Final = (
     Call("call-20331", "+13035550116", "Priya Natarajan", 38, 10, direction="outbound"),
     Call("call-20319", "+12025550178", "Tomás Ferreira", 84, 12, "erased"),
 )
+#: Somebody without an account at the provider.
+INVITED: Final = {
+    "name": "Noor Haddad",
+    "email": "noor@harbourcycles.example",
+    "roles": ["supervisor"],
+    "agents": ["Marta Lindqvist"],
+}
 #: Requests of people: reference, what they ask for, law, number, and how many days ago they came.
 REQUESTS: Final = (
     ("letter-118", "access", "gdpr", "+14155550191", 4),
@@ -241,6 +248,8 @@ def _settings(account: ExampleAccount) -> None:
     roles = [{"value": "call-quality", "role": "listener"}, {"value": "privacy-team", "role": "privacy"}]
     account.sent("PUT", "/sign-in-connections/main", provider | {"claim": ["groups"], "roles": roles})
     account.ids["provider"] = "main"
+    made = account.sent("POST", "/members", INVITED)
+    account.ids["member"] = made["member"]["id"]
     register(account.tenant, Minter(), "crm")
     contact = "privacy@harbourcycles.example"
     controller = {"name": "Harbour Cycles", "address": "12 Pier Road\nOakland", "contact": contact}

@@ -94,6 +94,8 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Access": {
         "access": "Sessions, people and the sign-in connection",
+        "member-new": "Invite a person who signs in by a passkey",
+        "member": "An invited person: roles, and another address",
         "sign-in-new": "Connect a sign-in provider",
         "sign-in-connection": "A sign-in connection and its roles",
         "api-keys": "API keys",

@@ -2,17 +2,24 @@
 
 import html
 import re
+from typing import Any
 
+import httpx
+import pytest
+
+from tests.support.console import OWN
+from tests.support.software_authenticator import SoftwareAuthenticator
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
-
-_SAME = {"sec-fetch-site": "same-origin"}
+from vault.domain.base64url import decode_base64url
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.services.sign_in.passkeys import Passkeys
 
 
 def test_a_person_is_invited_changed_and_given_another_address(house: House):
     """The address is shown once; the page has what was entered; a revoked address is gone."""
     tenant = Tenant.open(house.admin)
-    http = house.client(_SAME)
+    http = house.client(OWN)
     assert http.post("/console/sign-in", data={"key": house.key}).status_code == 303
     home = f"/console/accounts/{tenant.name}"
     form = {
@@ -49,3 +56,53 @@ def test_a_person_is_invited_changed_and_given_another_address(house: House):
         house.admin.get(tenant.url(f"/members/{member['id']}")).json()["invitation"] is None
     )
     assert house.client().get(f"/console/invitation/{address[0][-43:]}").status_code == 404
+
+
+def address_of(house: House, tenant: Tenant) -> tuple[str, str]:
+    """Invite somebody; return the person's path in REST, and the path of the address."""
+    made = house.admin.post(tenant.url("/members"), json={"name": "Ada", "roles": ["auditor"]}).json()
+    path = made["invitation"]["address"].partition("/console")[2]
+    return tenant.url(f"/members/{made['member']['id']}"), f"/console{path}"
+
+
+def answer_of(http: httpx.Client, path: str, origin: str) -> str:
+    """Return what a new device answers at the address of an invitation."""
+    challenge = http.post(f"{path}/options").json()["challenge"]
+    return SoftwareAuthenticator(origin=origin).make(decode_base64url(challenge))
+
+
+def test_a_name_that_is_too_long_is_told_and_not_cut(house: House):
+    """The address still works: nothing was stored."""
+    _, path = address_of(house, Tenant.open(house.admin))
+    origin = house.vault.sign_in.passkeys.proofs.site.origin
+    http = house.client(OWN)
+    answer = answer_of(http, path, origin)
+    wrong = http.post(path, data={"answer": answer, "name": "x" * 201})
+    assert (wrong.status_code, "at most 200 characters" in wrong.text) == (422, True)
+    made = http.post(path, data={"answer": answer, "name": "x" * 200})
+    assert made.status_code == 303, made.text
+    own = http.get("/console/passkeys")
+    assert "x" * 200 in own.text
+    more = http.post("/console/passkeys", data={"answer": answer, "name": "y" * 201})
+    assert (more.status_code, "at most 200 characters" in more.text) == (422, True)
+
+
+def test_an_address_that_ends_while_it_is_used_says_so(house: House, monkeypatch: pytest.MonkeyPatch):
+    """A page of this address, not of an error. Wrong: to look the address up again and expect it there."""
+    tenant = Tenant.open(house.admin)
+    member, path = address_of(house, tenant)
+    person = member.rpartition("/")[2]
+    invitation = house.admin.get(member).json()["invitation"]["id"]
+    accept = Passkeys.accept
+
+    async def ended(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await accept(*arguments, **named)
+        except SignInRefused:
+            account = await house.vault.accounts.accounts.find(tenant.name)
+            await house.vault.sign_in.invitations.revoke(account.id, person, invitation, actor="key_test")
+            raise
+
+    monkeypatch.setattr(Passkeys, "accept", ended)
+    answer = house.client(OWN).post(path, data={"answer": "{}"})
+    assert (answer.status_code, "This address cannot be used" in answer.text) == (404, True)

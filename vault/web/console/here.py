@@ -137,15 +137,19 @@ class Here:
             return await self.asked(needed, subject=subject, arguments=arguments)
         return done
 
+    def approval_reason(self) -> str | None:
+        """Return why the act is wanted, for who approves it. Raises Invalid."""
+        words = self.form.text("approval_reason") or None
+        return checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason
+
     async def asked(self, needed: ApprovalNeeded, *, subject: str, arguments: Mapping[str, Any]) -> str:
         """Ask for the approval that an act needs, and return its path."""
-        words = self.form.text("approval_reason") or None
         asked = await self.vault.approvals.approvals.ask(
             self.account_id,
             needed,
             subject=subject,
             arguments=arguments,
-            reason=checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason,
+            reason=self.approval_reason(),
             actor=self.actor,
         )
         return f"/approvals/{asked.id}?done=asked"

@@ -20,7 +20,6 @@ from vault.web.console.route import console_router
 from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
-from vault.web.schemas.approvals import ApprovalReasonIn
 from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn
 from vault.web.schemas.recordings.recordings import RetryIn
 from vault.web.schemas.retention.holds import HoldIn
@@ -133,7 +132,7 @@ async def post_erasure(here: Guarding, recording: RecordingId) -> str:
     """Erase a recording, with the reference of its call typed; a ground passes over minimums, with a second person."""
     found = await here.vault.recordings.recordings.read(here.account_id, recording)
     ground = {"ground": here.form.text("ground")} if here.form.text("ground") else {}
-    checked(ApprovalReasonIn, {"approval_reason": here.form.text("approval_reason") or None})
+    here.approval_reason()
     body = here.confirmed(ErasureQuery, ground, name=found.recording.call_ref)
     erase = here.vault.recordings.recordings.erase(
         here.account_id, recording, ground=body.ground, actor=here.actor

@@ -51,6 +51,7 @@ async def invite(here: Granting) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
+        here.approval_reason()
         body = checked(MemberIn, _body(here), called=_CALLED)
         _may_give(here)(scopes_of(body.roles))
         try:
@@ -78,6 +79,7 @@ async def show_member(here: Granting, member: Name) -> Response:
 @acts(router, "/access/members/{member}", again=show_member)
 async def change_member(here: Granting, member: Name) -> str:
     """Change an invited person."""
+    here.approval_reason()
     patch = checked(MemberPatch, _body(here), called=_CALLED)
     change = here.vault.sign_in.invited_people.change(
         here.account_id, member, patch.applied_to, may_give=_may_give(here), actor=here.actor
@@ -96,6 +98,7 @@ async def issue_invitation(here: Granting, member: Name) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
+        here.approval_reason()
         try:
             issued = await here.vault.sign_in.invitations.issue(
                 here.account_id, member, may_give=_may_give(here), actor=here.actor
@@ -138,6 +141,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         roles=_ROLES,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
+        reason={} if sent else here.form.values(),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Path, Request, Response
 
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.errors import NotFound, Refused, VaultError
+from vault.errors import Invalid, NotFound, Refused, VaultError
 from vault.services.service import Vault
 from vault.services.sign_in.own_passkeys import FRESH, require_fresh
 from vault.web.console.access import Person, SignedInPerson
@@ -14,9 +14,10 @@ from vault.web.console.layout import message_page
 from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.passkey_options import to_make, to_use
+from vault.web.console.sign_in.passkeys import name_of_passkey
 from vault.web.http.auth import TheVault
 from vault.web.http.html import translated_page
-from vault.web.http.problems import of_error
+from vault.web.http.problems import of_error, status_of
 from vault.web.http.translations import gettext, translatable, translated
 
 router = console_router("/console")
@@ -79,10 +80,10 @@ async def ask_for_another_passkey(vault: TheVault, person: Person) -> Response:
 async def add_passkey(request: Request, vault: TheVault, person: Person) -> Response:
     """Store another passkey."""
     form = await read_form(request)
-    name = form.text("name")[:200] or None
     try:
+        name = name_of_passkey(form)
         await vault.sign_in.own_passkeys.add(person.session, form.text("answer"), name=name)
-    except (SignInRefused, Refused, NotFound) as error:
+    except (SignInRefused, Refused, NotFound, Invalid) as error:
         return await _page(request, vault, person, wrong=error)
     return see_other("/console/passkeys?done=added")
 
@@ -105,13 +106,20 @@ async def _page(
     verified_at = person.session.verified_at
     return translated_page(
         "console/passkeys.html",
-        status=200 if wrong is None else 409 if isinstance(wrong, Refused) else 401,
+        status=_status(wrong),
         passkeys=own,
         is_fresh=verified_at is not None and verified_at + FRESH > request.app.state.clock(),
         origin=vault.sign_in.passkeys.proofs.site.origin,
         wrong=None if wrong is None else words_of_error(wrong)[0],
         done=translated(_DONE[done]) if (done := request.query_params.get("done", "")) in _DONE else None,
     )
+
+
+def _status(wrong: VaultError | None) -> int:
+    """Return the status of the page: what a passkey does not prove is 401."""
+    if wrong is None:
+        return 200
+    return 401 if isinstance(wrong, SignInRefused | NotFound) else status_of(wrong)
 
 
 def _who(person: SignedInPerson) -> tuple[str, str]:

@@ -7,13 +7,13 @@ from fastapi import Path, Request, Response
 from vault.domain.ids import Token
 from vault.domain.sign_in.challenge import LIFE
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.errors import TooMany
+from vault.errors import Invalid, TooMany
 from vault.rfc3339 import write_rfc3339
 from vault.services.sign_in.passkeys import Browser, SignedInByPasskey, Welcome
 from vault.web.console.access import set_console_cookie
-from vault.web.console.forms import read_form, see_other
+from vault.web.console.forms import Form, read_form, see_other
 from vault.web.console.layout import message_page
-from vault.web.console.mistakes import words_of_error
+from vault.web.console.mistakes import WordedInvalid, words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.limits import check_rate, count_begun, count_failure
 from vault.web.console.sign_in.passkey_options import to_make, to_use
@@ -29,6 +29,7 @@ router = console_router("/console")
 InvitationToken = Annotated[str, Path(max_length=128)]
 #: The cookie to which the challenge of a sign-in is bound.
 _COOKIE: Final = "passkey"
+_MAX_NAME: Final = 200
 
 
 @router.post("/passkey/options")
@@ -105,17 +106,38 @@ async def accept_invitation(request: Request, vault: TheVault, token: Invitation
     try:
         check_rate(request)
         signed_in = await vault.sign_in.passkeys.accept(
-            token, form.text("answer"), name=form.text("name")[:200] or None, browser=_browser(request)
+            token, form.text("answer"), name=name_of_passkey(form), browser=_browser(request)
         )
-    except SignInRefused as refused:
-        if refused.failed == "invitation":
-            return _refused(request, refused)
-        count_failure(request)
-        welcome = await vault.sign_in.passkeys.welcome(token)
-        return _page(request, vault, welcome, token, status=401, error=words_of_error(refused)[0])
+    except (SignInRefused, Invalid) as wrong:
+        return await _shown_again(request, vault, token, wrong)
     except TooMany as error:
         return error_page(request, error)
     return _begun(request, signed_in, "/console")
+
+
+async def _shown_again(
+    request: Request, vault: TheVault, token: str, wrong: SignInRefused | Invalid
+) -> Response:
+    """Show what is wrong on the page of the invitation, if it can still be used."""
+    if isinstance(wrong, SignInRefused) and wrong.failed == "invitation":
+        return _refused(request, wrong)
+    try:
+        welcome = await vault.sign_in.passkeys.welcome(token)
+    except SignInRefused as ended:
+        return _refused(request, ended)
+    if isinstance(wrong, SignInRefused):
+        count_failure(request)
+    status = 401 if isinstance(wrong, SignInRefused) else 422
+    return _page(request, vault, welcome, token, status=status, error=words_of_error(wrong)[0])
+
+
+def name_of_passkey(form: Form) -> str | None:
+    """Return what a person calls a passkey. Raises Invalid."""
+    name = form.text("name")
+    if len(name) > _MAX_NAME:
+        text = gettext("The name of a device has at most %(number)s characters.", number=_MAX_NAME)
+        raise WordedInvalid(text, field="name")
+    return name or None
 
 
 def _page(
