@@ -220,6 +220,9 @@ ACTS: Final[Mapping[str, Act]] = {
         _send("DELETE", "/sign-in-connections/main"), PERSON, (OTHER, ALL - PERSON)
     ),
     "a role is taken": _ended(_role_taken, PERSON, (OTHER, ALL - PERSON)),
+    "all sessions of a person are ended": _ended(
+        _send("DELETE", "/members/{person}/console-sessions"), PERSON, (OTHER, ALL - PERSON)
+    ),
     "a person's session is ended": _ended(
         _send("DELETE", "/console-sessions/{person session}"), PERSON, (OTHER, ALL - PERSON)
     ),

@@ -159,6 +159,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("DELETE", "/members/{member}/invitations/{invitation}"): ("keys:write", None),
     ("POST", "/members/{member}/removal"): ("keys:write", None),
     ("POST", "/members/{member}/readmission"): ("keys:write", None),
+    ("DELETE", "/members/{member}/console-sessions"): ("keys:write", None),
     ("GET", "/console-sessions"): ("keys:write", None),
     ("DELETE", "/console-sessions/{session}"): ("keys:write", None),
     ("POST", "/key-rotation"): ("keys:write", None),

@@ -21,6 +21,7 @@ def grow_invited(grown: Grown, number: int) -> None:
     grown.ids["member"] = member
     said = {"roles": ["supervisor"], "agents": [f"agent {number}"]}
     _approved(grown, grown.act("patch_member", body=said, member=member))
+    grown.act("delete_console_sessions", member=member)
     again = grown.act("post_invitation", member=member)
     if _approved(grown, again):
         again = grown.act("post_invitation", "approved", member=member)

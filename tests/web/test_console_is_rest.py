@@ -97,6 +97,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "DELETE /members/{member}/invitations/{invitation}": "/access/members/{member}/invitations/{invitation}/revocation",
     "POST /members/{member}/removal": "/access/members/{member}/removal",
     "POST /members/{member}/readmission": "/access/members/{member}/readmission",
+    "DELETE /members/{member}/console-sessions": "/access/members/{member}/sessions/end",
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
     "POST /key-rotation": "/connections/keys/rotation",
     "PUT /own-key": "/connections/keys/own-key",

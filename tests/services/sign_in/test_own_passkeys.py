@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.invited import LISTENER, accept, device_of, invite, sign_in
+from tests.support.invited import LISTENER, accept, device_of, events, invite, sign_in
 from tests.support.parties import ME
 from tests.support.service_house import House
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.errors import Refused
+from vault.errors import NotAuthentic, NotFound, Refused
 
 
 async def test_own_passkeys_need_a_fresh_proof(either: House):
@@ -54,3 +54,27 @@ async def test_another_person_of_the_account_cannot_prove_it(either: House):
     proof = await house.vault.sign_in.passkeys.challenge("verify", session.id)
     with pytest.raises(SignInRefused, match="does not sign in here"):
         await house.vault.sign_in.own_passkeys.verify(session, hers.use(proof))
+
+
+async def test_all_sessions_of_a_person_end_at_once(either: House):
+    """Those of another person stay, each end is logged, and the person signs in again."""
+    house, sessions = either, either.vault.accounts.console_sessions
+    account_id, members = house.account.id, house.vault.sign_in.members
+    made, mine, hers = await invite(house), device_of(house), device_of(house)
+    begun = [await accept(house, made.token.text, mine), await sign_in(house, mine)]
+    other = await accept(house, (await invite(house, LISTENER)).token.text, hers)
+    person_id = made.invitation.person_id
+    assert {one.id for one in await sessions.list(account_id, person_id=person_id)} == {
+        one.session.id for one in begun
+    }
+    foreign, _ = await house.vault.accounts.accounts.open("other", name="Other", locale="en", **ME)
+    with pytest.raises(NotFound):
+        await members.end_sessions(foreign.id, person_id, **ME)
+    for _ in range(2):
+        await members.end_sessions(account_id, person_id, **ME)
+    for one in begun:
+        with pytest.raises(NotAuthentic):
+            await sessions.find(one.secret.text, account_id)
+    await sessions.find(other.secret.text, account_id)
+    assert (await events(house)).count("console.ended") == 2
+    await sessions.find((await sign_in(house, mine)).secret.text, account_id)

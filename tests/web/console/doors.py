@@ -105,6 +105,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/log/verify"): ("audit:read", {}),
     ("GET", "/access"): ("keys:write", None),
     ("POST", "/access/sessions/{session}/end"): ("keys:write", {}),
+    ("POST", "/access/members/{member}/sessions/end"): ("keys:write", {}),
     ("POST", "/access/members/{member}/removal"): ("keys:write", {"name": "{account}"}),
     ("POST", "/access/members/{member}/readmission"): ("keys:write", {}),
     ("GET", "/access/invitation"): ("keys:write", None),

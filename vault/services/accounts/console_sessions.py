@@ -131,12 +131,22 @@ class ConsoleSessions:
         return person_id if text is None else decode_profile(text).name
 
     async def list(
-        self, account_id: str | None, *, before: tuple[datetime, str] | None = None, limit: int = PAGE
+        self,
+        account_id: str | None,
+        *,
+        before: tuple[datetime, str] | None = None,
+        limit: int = PAGE,
+        person_id: str | None = None,
     ) -> Sequence[ConsoleSession]:
-        """Return a page of an account's open sessions, or of those of operators for None, the newest first."""
+        """Return a page of an account's open sessions, or of those of operators for None, the newest first.
+
+        ``person_id``: those of one person alone.
+        """
         now = self.clock()
         return await self.database.read(
-            lambda tx: tx.console_sessions.open(account_id, now, before=before, limit=limit)
+            lambda tx: tx.console_sessions.open(
+                account_id, now, before=before, limit=limit, person_id=person_id
+            )
         )
 
     async def end(

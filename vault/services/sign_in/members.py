@@ -109,6 +109,25 @@ class Members:
 
         await self.database.write(remove)
 
+    async def end_sessions(self, account_id: str, person_id: str, *, actor: str) -> None:
+        """End all sessions of a person, by whatever connection, with what is heard in them.
+
+        The person may sign in again. A repeated call changes nothing. Raises NotFound.
+        """
+        await self.identify_people(account_id)
+
+        def end(tx: Transaction) -> None:
+            # Exclusive: the same human may be signing in by another connection.
+            tx.lock_account(account_id, exclusive=True)
+            now = tx.now()
+            for person in _same(tx, account_id, person_id):
+                ended = tx.person_sessions.end(person.id, now)
+                log_ends(tx, account_id, ended, actor=actor, at=now, reason="ended")
+            # Ends of an earlier request whose objects are not known to be stored.
+            tx.closing_acts.recall(account_of(account_id), "console.ended")
+
+        await self.database.write(end)
+
     async def given_scopes(self, account_id: str) -> frozenset[Scope]:
         """Return every scope that the account's sign-in connections give: a person readmitted may get any of them."""
         roles = await self.database.read(lambda tx: tx.sign_in.roles(account_id))

@@ -73,6 +73,7 @@ DONE: Final = translatable(
         "sign_in_set": "The sign-in connection is set. Enter the addresses below at the provider.",
         "sign_in_deleted": "The sign-in connection is deleted: nobody signs in by it any more.",
         "session_ended": "The session is ended.",
+        "sessions_ended": "The sessions of this person are ended.",
         "member_removed": "The person is removed, and their sessions end.",
         "member_readmitted": "The person can sign in again.",
         "member_changed": "The person is changed: it holds from the next request on.",

@@ -32,7 +32,7 @@ ALWAYS: Final[Mapping[str, str]] = {
             "delete_request_callback", "delete_notice", "delete_prompt", "retire_notice", "delete_link",
             "post_revocation", "post_link_cut", "delete_link_key", "delete_hold", "post_recipient_end",
             "delete_sign_in_connection", "post_removal", "delete_console_session", "post_approval", "put_restriction",
-            "delete_key", "delete_event_endpoint",
+            "delete_key", "delete_event_endpoint", "delete_console_sessions",
         ),
         _ENDS,
     ),
@@ -102,6 +102,7 @@ FORMS: Final[Mapping[str, str | None]] = {
     "make_key": "post_key",
     "revoke_key": "delete_key",
     "end_session": "delete_console_session",
+    "end_sessions_of_member": "delete_console_sessions",
     "remove_member": "post_removal",
     "delete_sign_in_connection_page": "delete_sign_in_connection",
 }  # fmt: skip

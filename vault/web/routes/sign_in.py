@@ -14,10 +14,10 @@ from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.base import PageQuery
 from vault.web.schemas.sign_in import (
     ConsoleSessionOut,
     ConsoleSessionsOut,
+    ConsoleSessionsQuery,
     MemberOut,
     MembersOut,
     MembersQuery,
@@ -139,13 +139,21 @@ async def post_readmission(
     await vault.sign_in.members.readmit(allowed.account.id, member, actor=allowed.actor)
 
 
+@router.delete(_MEMBERS + "/{member}" + _SESSIONS, status_code=204)
+async def delete_console_sessions(
+    vault: TheVault, allowed: Granting, member: Annotated[str, Path(max_length=64)]
+) -> None:
+    """End all sessions of a person in the console, with the audio that plays in them. The person can sign in again."""
+    await vault.sign_in.members.end_sessions(allowed.account.id, member, actor=allowed.actor)
+
+
 @router.get(_SESSIONS)
 async def list_console_sessions(
-    vault: TheVault, allowed: Granting, asked: Annotated[PageQuery, Query()]
+    vault: TheVault, allowed: Granting, asked: Annotated[ConsoleSessionsQuery, Query()]
 ) -> ConsoleSessionsOut:
     """List the open sessions in the console, the newest first."""
     found = await vault.accounts.console_sessions.list(
-        allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
+        allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit, person_id=asked.member
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
     items = [ConsoleSessionOut.of(session) for session in found]

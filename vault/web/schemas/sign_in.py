@@ -17,7 +17,7 @@ from vault.domain.sign_in.invitation import Invitation
 from vault.errors import Invalid
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
-from vault.web.schemas.base import Body, MomentOut, Text
+from vault.web.schemas.base import Body, MomentOut, PageQuery, Text
 
 _Url = Annotated[str, Field(min_length=1, max_length=500)]
 #: How the vault proves at the token endpoint which client it is (OpenID Connect Core, section 9).
@@ -222,6 +222,13 @@ class MembersQuery(Body):
 
     cursor: Annotated[str, Field(max_length=128)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class ConsoleSessionsQuery(PageQuery):
+    """A page of the open sessions, of all or of one person."""
+
+    #: The id of a person.
+    member: Annotated[str, Field(max_length=64)] | None = None
 
 
 class ConsoleSessionOut(BaseModel):

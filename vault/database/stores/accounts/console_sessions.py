@@ -116,10 +116,21 @@ class ConsoleSessionRows(Rows):
         self._db.execute(update(console_sessions).where(mine).values(ended_at=at))
 
     def open(
-        self, account_id: str | None, now: datetime, *, before: tuple[datetime, str] | None, limit: int
+        self,
+        account_id: str | None,
+        now: datetime,
+        *,
+        before: tuple[datetime, str] | None,
+        limit: int,
+        person_id: str | None = None,
     ) -> Sequence[ConsoleSession]:
-        """Return a page of an account's open sessions, or of those of operators for None, the newest first."""
+        """Return a page of an account's open sessions, or of those of operators for None, the newest first.
+
+        ``person_id``: those of one person alone.
+        """
         mine = _S.account_id.is_(None) if account_id is None else _S.account_id == account_id
+        if person_id is not None:
+            mine &= _S.person_id == person_id
         mine &= _S.ended_at.is_(None) & (_S.ends_at > now) & (_S.last_used_at > now - MAX_IDLE)
         alive = select(api_keys.c.id).where(api_keys.c.id == _S.key_id, api_keys.c.revoked_at.is_(None))
         query = select(console_sessions).where(mine, _S.key_id.is_(None) | alive.exists())

@@ -136,6 +136,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         "member.html",
         member.name or member.row.id,
         member=member,
+        open_sessions=await here.vault.accounts.console_sessions.list(here.account_id, person_id=member_id),
         made=address,
         is_gated=await _is_gated(here),
         roles=_ROLES,

@@ -52,6 +52,13 @@ async def end_session(here: Granting, session: Name) -> str:
     return "/access?done=session_ended"
 
 
+@acts(router, "/access/members/{member}/sessions/end", again=show_access)
+async def end_sessions_of_member(here: Granting, member: Name) -> str:
+    """End all sessions of a person, who can sign in again."""
+    await here.vault.sign_in.members.end_sessions(here.account_id, member, actor=here.actor)
+    return f"/access/members/{member}?done=sessions_ended"
+
+
 @acts(router, "/access/members/{member}/removal", again=show_access)
 async def remove_member(here: Granting, member: Name) -> str:
     """Remove a person, with the account's name typed: their sessions end, and they cannot sign in again."""
