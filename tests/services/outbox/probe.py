@@ -20,6 +20,8 @@ from vault.ports.outside import Post
 from vault.services.outbox.kind import OutboxKind, Permission
 from vault.services.outbox.send_outbox import _Sending
 
+#: Nothing is read of the subject.
+IGNORES = SendingRules(switched_off="ignore", erased="ignore", restricted="ignore", held="ignore")
 SENDS = SendingRules(switched_off="send", erased="send", restricted="send", held="send")
 
 

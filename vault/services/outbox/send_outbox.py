@@ -29,18 +29,24 @@ from vault.services.shared.receiver_answers import seal_answer
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Messages that a process sends at the same time; of one account; turns of destinations whose last attempt failed.
+#: Messages that a process sends at the same time to receivers that answer, and to those that linger or fail.
 PLACES: Final = 64
+SLOW_PLACES: Final = 64
+#: Of one account.
 OF_ACCOUNT: Final = 16
-FAILING: Final = 32
+#: All of them: a receiver that nobody knows to linger takes one of PLACES until it does.
+_MOST: Final = 192
+#: Seconds after which a turn lingers: its places are given to others, and do not count as theirs.
+LINGERS: Final = 2.0
 #: Places that one claim fills, whose transaction others wait for on SQLite.
 _BATCH_SIZE: Final = 16
 #: How long a message is nobody else's: it begins within 5 seconds, and an attempt takes 10.
 LEASE: Final = timedelta(seconds=30)
 #: How long attempts are kept.
 KEPT: Final = timedelta(days=30)
-#: Slow destinations that a process remembers.
+#: Destinations that a process remembers as slow, and as lingering: a claim names the second.
 _MAX_SLOW: Final = 10_000
+_MAX_LINGERING: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -50,23 +56,54 @@ class _Sending:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     places: int = 0
     of_account: Counter[str] = field(default_factory=Counter)
-    #: Turns of a destination whose last attempt failed.
-    failing: int = 0
+    #: The places of turns that linger, by their tokens; those of known ones and of failing ones from their begin.
+    lingering: dict[str, int] = field(default_factory=dict)
+    #: What notes that a turn lingers, by its token.
+    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    #: Destinations whose last turn lingered.
+    known_to_linger: dict[str, None] = field(default_factory=dict)
     #: Destinations whose receivers take too long for a turn of many messages.
     slow: set[str] = field(default_factory=set)
     #: Whether the last claim passed over what has no place.
     is_short: bool = False
 
+    @property
+    def slow_places(self) -> int:
+        """Return the places of what lingers or fails."""
+        return sum(self.lingering.values())
+
+    @property
+    def free(self) -> int:
+        """Return how many messages may begin: receivers that linger keep nobody waiting who answers."""
+        return min(PLACES - (self.places - self.slow_places), _MOST - self.places)
+
     def begin(self, turn: Turn) -> None:
         """Take the places of a turn."""
         self.places += turn.places
         self.of_account[turn.account_id] += turn.places
-        self.failing += turn.is_failing
+        if turn.is_failing or turn.destination in self.known_to_linger:
+            self.lingering[turn.token] = turn.places
+
+    def linger(self, turn: Turn) -> None:
+        """Note that a turn lingers."""
+        self.timers.pop(turn.token, None)
+        self.lingering[turn.token] = turn.places
+        self.known_to_linger[turn.destination] = None
+        if len(self.known_to_linger) > _MAX_LINGERING:
+            del self.known_to_linger[next(iter(self.known_to_linger))]
+
+    def sent(self, turn: Turn) -> None:
+        """Note that its receiver has answered, however long the database takes for it."""
+        if (timer := self.timers.pop(turn.token, None)) is not None:
+            timer.cancel()
+            self.known_to_linger.pop(turn.destination, None)
 
     def end(self, turn: Turn) -> None:
         """Give them back."""
         self.places -= turn.places
-        self.failing -= turn.is_failing
+        if (timer := self.timers.pop(turn.token, None)) is not None:
+            timer.cancel()
+        self.lingering.pop(turn.token, None)
         self.of_account[turn.account_id] -= turn.places
         if not self.of_account[turn.account_id]:
             del self.of_account[turn.account_id]
@@ -99,7 +136,7 @@ class SendOutbox:
     async def __call__(self) -> bool:
         """Begin to send what is due and has a place; return whether there may be more."""
         sending = self._sending
-        free = PLACES - sending.places
+        free = sending.free
         if free <= 0:
             # The end of each turn wakes this job.
             sending.is_short = True
@@ -108,10 +145,11 @@ class SendOutbox:
             places=min(free, _BATCH_SIZE),
             lease=LEASE,
             but=[account_id for account_id, number in sending.of_account.items() if number >= OF_ACCOUNT],
-            only_healthy=sending.failing >= FAILING,
+            only_quick=sending.slow_places >= SLOW_PLACES,
+            lingering=list(sending.known_to_linger),
             slow=frozenset(sending.slow),
         )
-        sending.is_short = bool(wanted.but) or wanted.only_healthy
+        sending.is_short = bool(wanted.but) or wanted.only_quick
         begun_at = monotonic()
         permitted = await self.database.write(lambda tx: permit(tx, wanted, self.kinds))
         for one in permitted:
@@ -152,22 +190,32 @@ class SendOutbox:
         sending.tasks.add(task)
         sending.begin(one.turn)
 
+        def linger() -> None:
+            sending.linger(one.turn)
+            self._wake_if_short()
+
+        sending.timers[one.turn.token] = asyncio.get_running_loop().call_later(LINGERS, linger)
+
         def ended(task: asyncio.Task[None]) -> None:
             sending.tasks.discard(task)
             sending.end(one.turn)
-            if sending.is_short:
-                self.database.signals.emit([Signal(Work.OUTBOX)])
+            self._wake_if_short()
             if not task.cancelled() and (error := task.exception()) is not None:
                 # Its lease ends, and it is due again.
                 _LOG.error("outbox.failed", error=type(error).__name__)
 
         task.add_done_callback(ended)
 
+    def _wake_if_short(self) -> None:
+        if self._sending.is_short:
+            self.database.signals.emit([Signal(Work.OUTBOX)])
+
     async def _send(self, one: Permitted, begun_at: float) -> None:
         sent = SentTurn(one, self.outside, begun_at)
         try:
             async for ended in sent.ends():
-                is_over = not sent.is_running
+                if is_over := not sent.is_running:
+                    self._sending.sent(one.turn)
                 await self._end(one, ended, sent.unsent if is_over else ())
         except BaseException:
             await asyncio.shield(self._stop(one, sent))

@@ -89,8 +89,9 @@ class Claim:
     lease: timedelta
     #: No message of these accounts.
     but: Collection[str] = ()
-    #: Only where the last attempt was not a failure.
-    only_healthy: bool = False
+    #: Only where the last attempt was not a failure, and not to those that linger.
+    only_quick: bool = False
+    lingering: Collection[str] = ()
     #: Destinations that take long for a message: what waits in the worker would wait too long.
     slow: Collection[str] = ()
 
@@ -155,10 +156,15 @@ class OutboxClaims(Rows):
 
     def _destinations(self, wanted: Claim) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return destinations that are due, locked: of each account in turn, the healthy ones first."""
-        query = _due_destinations(but=bool(wanted.but), only_healthy=wanted.only_healthy)
+        lingering = list(wanted.lingering) if wanted.only_quick else []
+        query = _due_destinations(
+            but=bool(wanted.but), only_quick=wanted.only_quick, some_linger=bool(lingering)
+        )
         values: dict[str, Any] = {"number": wanted.places}
         if wanted.but:
             values["but"] = list(wanted.but)
+        if lingering:
+            values["lingering"] = lingering
         return self._db.execute(query, values).all()
 
     def _lease(self, row: Row[*tuple[Any, ...]], number: int, places: int, lease: timedelta) -> Turn | None:
@@ -200,12 +206,14 @@ def _notice(*, on_postgresql: bool) -> ReturningInsert[*tuple[Any, ...]]:
 
 
 @cache
-def _due_destinations(*, but: bool, only_healthy: bool) -> Select[*tuple[Any, ...]]:
+def _due_destinations(*, but: bool, only_quick: bool, some_linger: bool) -> Select[*tuple[Any, ...]]:
     due = [_D.next_at <= DatabaseNow()]
     if but:
         due.append(_D.account_id.not_in(bindparam("but", expanding=True)))
-    if only_healthy:
+    if only_quick:
         due.append(_D.failures == 0)
+    if some_linger:
+        due.append(_D.destination.not_in(bindparam("lingering", expanding=True)))
     place = func.row_number().over(partition_by=_D.account_id, order_by=_D.served_at).label("place")
     ranked = select(_D.destination, _D.served_at, _D.failures, place).where(*due).subquery()
     order = [case((ranked.c.failures > 0, 1), else_=0), ranked.c.place, ranked.c.served_at]
