@@ -43,10 +43,10 @@ class PublishEvents:
 
     async def look(self) -> bool:
         """Publish what there is; return whether to look again soon: whether somebody receives events."""
-        while await self():
-            pass
-        due = await self.database.read(lambda tx: tx.due_work.seconds([]))
-        return SilentWork.PUBLISH_EVENTS in due
+        while True:
+            unread, is_wanted = await self.database.read(lambda tx: tx.event_feed.state())
+            if unread is None or not await self.database.write(lambda tx: publish(tx, unread)):  # noqa: B023 - awaited here
+                return is_wanted
 
     async def __call__(self) -> bool:
         """Publish some; return whether there may be more."""

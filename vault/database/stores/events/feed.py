@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BigInteger, bindparam, delete, func, null, or_, select, union_all, update
+from sqlalchemy import BigInteger, bindparam, case, delete, func, null, or_, select, union_all, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from vault.database.schema.access_log import tree_head
@@ -40,12 +40,15 @@ _SUBSCRIPTIONS: Final = union_all(
 _S: Final = _SUBSCRIPTIONS.c
 _LOCK: Final = select(_P.through).with_for_update()
 _SIZE: Final = select(tree_head.c.size).scalar_subquery()
-#: No row if the log was read to its end, or nobody receives events.
-_UNREAD: Final = select(
+_BEHIND: Final = _P.through < _SIZE
+#: Asked each second: what costs more than a look is read only where the log was not read to its end.
+_STATE: Final = select(
     _SIZE.label("size"),
-    select(func.min(_S.from_index)).scalar_subquery().label("first"),
-    select(_E.id).where(_E.from_index.is_(None)).exists().label("is_new"),
-).where(_P.through < _SIZE, select(_S.account_id).exists())
+    _BEHIND.label("is_behind"),
+    case((_BEHIND, select(func.min(_S.from_index)).scalar_subquery())).label("first"),
+    case((_BEHIND, select(_E.id).where(_E.from_index.is_(None)).exists())).label("is_new"),
+    select(_S.account_id).exists().label("is_wanted"),
+)
 # Built once: to build them for each lone event took as long as to run them.
 _LOG: Final = (
     select(_A.tree_index, _A.body)
@@ -102,8 +105,14 @@ class EventFeedRows(Rows):
 
     def unread(self) -> Unread | None:
         """Return what was not read; None if it is nothing, or nobody receives events."""
-        row = self._db.execute(_UNREAD).mappings().first()
-        return None if row is None else Unread(**row)
+        return self.state()[0]
+
+    def state(self) -> tuple[Unread | None, bool]:
+        """Return what was not read, as ``unread`` does, and whether anybody receives events."""
+        row = self._db.execute(_STATE).one()
+        if not (row.is_wanted and row.is_behind):
+            return None, bool(row.is_wanted)
+        return Unread(size=row.size, first=row.first, is_new=bool(row.is_new)), True
 
     def begin(self, unread: Unread) -> int:
         """Return up to which entry the log was read; until the end nobody else reads on.
