@@ -134,6 +134,8 @@ PROOFS: dict[str, str] = {
     "journeys/test_slow_tenants.py": "load; two nodes on PostgreSQL",
     "journeys/test_rotate_command.py": "backups beside a running server; rotations that are killed",
     "journeys/test_player_trouble.py": "Chromium",
+    "journeys/test_player_reports.py": "Chromium",
+    "journeys/test_package_page.py": "Chromium",
     "journeys/test_commands.py": "an account that is closed by the command; every command as a process",
     "journeys/test_command_line.py": "commands as processes",
     "journeys/test_consent_journeys.py": "consent from the key press to the withdrawal",

@@ -151,7 +151,5 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (EraseDecided, "retention"): lambda made: made.make(ShowRetention),
         (PackageAbout, "retention"): lambda made: made.make(ShowRetention),
         (PackageAbout, "record"): lambda made: made.make(ProcessingRecords).read,
-        # The page of a package is in English.
-        (PackageAbout, "texts"): lambda _: page_texts()["en"],
         (ExecuteApproval, "acts"): lambda made: made.make(ApprovedActs).by_verb(),
     }

@@ -1,12 +1,18 @@
-"""The privacy page for callers, to which the second layer of a notice links (GDPR art. 13), in several languages."""
+"""The privacy page for callers, to which the second layer of a notice links (GDPR art. 13), in several languages.
+
+Their texts are in one file with those of the other page for people outside, that of a package
+(``vault/domain/registers/package_page.py``).
+"""
 
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import get_args
 
 from vault.domain.notices.notice import base_language
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose, Recipient
+from vault.domain.requests.package import LeftOut
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionClass
 
@@ -19,8 +25,24 @@ _TEXTS = frozenset(
         "more_recipients",
     }
 )  # fmt: skip
+_PACKAGE = frozenset(
+    {
+        "title", "answer", "until", "part", "calls", "no_calls", "call", "length", "caller", "callee", "own_voice",
+        "whole", "echo", "open", "details", "other", "check", "check_text", "check_receipts", "left_out",
+    }
+)  # fmt: skip
+#: Files of a package by their names, and the folder of receipts.
+_PACKAGE_FILES = frozenset(
+    {
+        "evidence.json", "notes.json", "metadata.json", "consultations.json", "retention.json", "recording.vcon.json",
+        "about.json", "calls.json", "request.json", "receipts",
+    }
+)  # fmt: skip
+_LEFT_OUT = frozenset(get_args(LeftOut))
 _BASES = frozenset(get_args(LegalBasis))
-_TABLES = {"language", "name", "rights", "texts", "legal_bases", "units"}
+_TABLES = {
+    "language", "name", "rights", "texts", "legal_bases", "units", "package", "package_files", "left_out", "calendar",
+}  # fmt: skip
 _UNITS = ("years", "months", "days")
 _MONTHS = 12
 
@@ -37,6 +59,19 @@ class PageTexts:
     legal_bases: Mapping[str, str]
     #: Years, months and days: the word for one, and for several.
     units: Mapping[str, Sequence[str]]
+    #: Of the page of a package.
+    package: Mapping[str, str]
+    package_files: Mapping[str, str]
+    left_out: Mapping[LeftOut, str]
+    #: With the holes ``day``, ``month`` and ``year``.
+    date: str
+    #: The names of the months, in order.
+    months: Sequence[str]
+
+    def day(self, moment: datetime) -> str:
+        """Return the date of a moment in words."""
+        month = self.months[moment.month - 1]
+        return self.date.format(day=moment.day, month=month, year=moment.year)
 
     def spell(self, period: Period) -> str:
         """Return a period in words, such as ``1 year 6 months``."""
@@ -137,7 +172,13 @@ def parse_page_texts(source: str) -> PageTexts:
     complete = set(texts) == _TEXTS and set(bases) == _BASES and set(data) == _TABLES
     units = data["units"]
     complete = complete and set(units) == set(_UNITS)
+    package, files, left_out, calendar = (
+        data[name] for name in ("package", "package_files", "left_out", "calendar")
+    )
+    complete = complete and set(package) == _PACKAGE and set(files) == _PACKAGE_FILES
+    complete = complete and set(left_out) == _LEFT_OUT and len(calendar["months"]) == _MONTHS
     words = [word for unit in units.values() for word in unit]
+    words += [*package.values(), *files.values(), *left_out.values(), *calendar["months"], calendar["date"]]
     values = [*texts.values(), *bases.values(), *rights, *words, data["language"], data["name"]]
     if not complete or not all(isinstance(value, str) and value.strip() for value in values):
         raise ValueError("A file of privacy texts has a missing, unknown or empty text.")
@@ -148,4 +189,9 @@ def parse_page_texts(source: str) -> PageTexts:
         rights=tuple(rights),
         legal_bases=bases,
         units=units,
+        package=package,
+        package_files=files,
+        left_out=left_out,
+        date=calendar["date"],
+        months=calendar["months"],
     )

@@ -1,6 +1,5 @@
 """The package that answers a request for access or portability: its limits, and its files."""
 
-import html
 import struct
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -32,14 +31,6 @@ CONSULTATIONS: Final = frozenset(
 #: or failed; it was erased after the decision; nobody can cut the person's voice out of it; it cannot be decoded or
 #: decrypted; or the object store has lost it.
 LeftOut = Literal["not_available", "not_stored", "erased", "no_channel_alone", "not_readable", "missing"]
-_WORDS: Final[Mapping[LeftOut, str]] = {
-    "not_available": "is not released, so it is not available to anybody",
-    "not_stored": "was not stored: recording it was refused, or failed",
-    "erased": "was erased",
-    "no_channel_alone": "has no channel with your voice alone",
-    "not_readable": "cannot be read, or not to its end",
-    "missing": "was lost",
-}
 
 
 def part_id(request_id: str, part: int) -> str:
@@ -141,40 +132,3 @@ def evidence_json(content: Mapping[str, Any], digest: str, side: Voice | None) -
     ]
     shown = {name: content[name] for name in ("kind", "at", "decision") if name in content}
     return {**shown, "digest": digest, "consent": consent}
-
-
-def index_html(
-    request: Request,
-    files: Sequence[str],
-    left_out: Mapping[str, LeftOut],
-    echoes: Sequence[str],
-    *,
-    made_at: datetime,
-    about: Sequence[tuple[str, Sequence[str]]],
-) -> str:
-    """Return a page for people, without scripts, that names every file, what is not in it, and where others are heard.
-
-    ``about``: headings with lines that describe the processing.
-    """
-    rows = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>' for name in files)
-    processing = "".join(
-        f"<h2>{html.escape(heading)}</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
-        for heading, lines in about
-    )
-    missing = "".join(f"<li>{html.escape(name)} {_WORDS[why]}.</li>" for name, why in left_out.items())
-    echo_items = "".join(f"<li>{html.escape(name)}</li>" for name in echoes)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
-        f"<h1>Your data</h1><p>Answer to your request of {request.received_at:%Y-%m-%d}, made {made_at:%Y-%m-%d}.</p>"
-        "<p>Recordings contain your own voice. They are reduced, not anonymous: other voices may be heard faintly. "
-        "<code>evidence.json</code> says what "
-        "was announced to you and what you answered, <code>notes.json</code> what listeners wrote down of the call, "
-        "<code>metadata.json</code> under which keys of its own the company keeps it, "
-        "<code>consultations.json</code> when a recording was accessed, "
-        "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
-        "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "
-        f"the hash of every file.</p><ul>{rows}</ul>{processing}"
-        + (f"<h2>The other party is heard faintly in</h2><ul>{echo_items}</ul>" if echoes else "")
-        + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
-        + "</html>\n"
-    )

@@ -4,14 +4,15 @@ It is a ZIP file, or several of bounded size with whole recordings, in the order
 key of its own while it is made; nothing of it is written in clear.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from vault.database.interface import Database
+from vault.domain.registers.package_page import PageContent, write_page
 from vault.domain.requests.decision import effect_of
-from vault.domain.requests.package import index_html
 from vault.domain.requests.request import Request, Verdict
 from vault.services.requests.package_contents import PackageContents
 from vault.services.requests.package_files import PackageFiles, PackagePart
@@ -66,7 +67,8 @@ class MakePackage:
             part.size += len(text)
             yield part.add_text(f"recordings/{recording_id}/consultations.json", text)
             part.through = (ruling_of(request).at, recording_id)
-        about = await self.files.about.processing(account_id)
+        texts = await self.files.about.texts(account_id, part.language)
+        about = await self.files.about.processing(account_id, texts)
         if part.is_last_part:
             yield part.add_text("about.json", about.text)
             calls = await self.files.about.calls(request)
@@ -74,9 +76,19 @@ class MakePackage:
             async for request_id, receipt in self.contents.earlier_receipts(account_id, own_terms):
                 yield part.add_text(f"receipts/{request_id}.json", receipt)
         yield part.add_request(await self._recipients(account_id))
-        page = index_html(
-            request, part.names, part.left_out, part.echoes, made_at=part.at, about=about.sections
+        content = PageContent(
+            received_at=request.received_at,
+            made_at=part.at,
+            number=part.number,
+            is_last=part.is_last_part,
+            names=part.names,
+            calls=part.calls,
+            left_out=part.left_out,
+            echoes=part.echoes,
+            about=about.sections,
         )
+        # Its length grows with the number of recordings.
+        page = await asyncio.to_thread(write_page, content, texts)
         yield part.archive.add_text("index.html", page)
         yield part.archive.finish()
 

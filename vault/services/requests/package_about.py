@@ -5,13 +5,14 @@ passes both functions.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vault.database.interface import Database
 from vault.domain.accounts.account import Account
 from vault.domain.consent.consent_event import ConsentEvent
+from vault.domain.notices.notice import base_language
 from vault.domain.registers.access_answer import answer_json, answer_sections
 from vault.domain.registers.entries import Recipient
 from vault.domain.registers.privacy_page import PageTexts
@@ -54,18 +55,27 @@ class PackageAbout:
     recipients: SealedEntries[Recipient]
     record: Callable[[Account], Awaitable[ProcessingRecord]]
     retention: Callable[[str, str], Awaitable[Kept]]
-    #: Of the language in which the page of a package is.
-    texts: PageTexts
+    #: By language.
+    page_texts: Mapping[str, PageTexts]
 
-    async def processing(self, account_id: str) -> AboutProcessing:
-        """Return purposes, recipients by name, periods and rights. Raises NotFound, Tampered, Unavailable."""
+    async def texts(self, account_id: str, language: str | None) -> PageTexts:
+        """Return the texts of a package in this language, else in the account's, else in English. Raises NotFound."""
+        wanted = language or base_language((await self._account(account_id)).locale)
+        return self.page_texts.get(wanted, self.page_texts["en"])
+
+    async def _account(self, account_id: str) -> Account:
         account = await self.database.read(lambda tx: tx.accounts.find(account_id))
         if account is None:
             raise NotFound("There is no such account.")
+        return account
+
+    async def processing(self, account_id: str, texts: PageTexts) -> AboutProcessing:
+        """Return purposes, recipients by name, periods and rights. Raises NotFound, Tampered, Unavailable."""
+        account = await self._account(account_id)
         record, recipients = await self.record(account), await self.recipients.every(account_id)
         return AboutProcessing(
-            text=json.dumps(answer_json(record, recipients, self.texts), indent=2),
-            sections=answer_sections(record, recipients, self.texts),
+            text=json.dumps(answer_json(record, recipients, texts), indent=2),
+            sections=answer_sections(record, recipients, texts),
         )
 
     async def kept(self, account_id: str, recording_id: str) -> str | None:

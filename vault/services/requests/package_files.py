@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from vault.database.interface import Database
 from vault.domain.calls.call import CallFacts
+from vault.domain.notices.notice import base_language
 from vault.domain.recordings.media import content_type, extension
+from vault.domain.registers.package_page import PackagedCall
 from vault.domain.requests.package import (
     MAX_PART_BYTES,
     MAX_PART_RECORDINGS,
@@ -51,6 +53,9 @@ class PackagePart:
     given: list[str] = field(default_factory=list)
     archive: ZipStream = field(init=False)
     names: list[str] = field(default_factory=list)
+    calls: list[PackagedCall] = field(default_factory=list)
+    #: The language of the last notice that the person heard in a recording of this part.
+    language: str | None = None
     #: Recordings that are not in it, or not completely, with the reason.
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     #: Recordings in whose channel of the person the other party is heard faintly.
@@ -133,11 +138,14 @@ class PackageFiles:
         # Nothing is begun for a recording of which nothing can be read.
         first = await anext(blocks, b"")
         part.names.append(name)
+        part.calls.append(_listed(spoken, name, is_whole=is_whole))
         if request.kind != "closure":
             part.given.append(recording_id)
         async for block in archive.add(name, _hashed(first, blocks, digest)):
             yield block
         evidence = await self.contents.evidence(spoken)
+        if request.kind != "closure":
+            part.language = _language_heard(evidence) or part.language
         vcon = _vcon(
             spoken, name, digest.digest(), given_answers(evidence), is_whole=is_whole, at=part.at,
             host=self.signer.name,
@@ -149,6 +157,25 @@ class PackageFiles:
         kept = None if request.kind == "closure" else await self.about.kept(request.account_id, recording_id)
         if kept is not None:
             yield part.add_text(f"{folder}/retention.json", kept)
+
+
+def _listed(spoken: Spoken, audio: str, *, is_whole: bool) -> PackagedCall:
+    recording = spoken.opened.recording
+    voice = None if spoken.channel is None else recording.voices[spoken.channel]
+    return PackagedCall(
+        recording_id=recording.id,
+        at=spoken.facts.started_at or recording.call_started_at or recording.received_at,
+        duration=recording.duration,
+        side=voice if voice in {"caller", "callee"} else None,
+        is_whole=is_whole,
+        audio=audio,
+    )
+
+
+def _language_heard(evidence: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the base language of the last notice to the person; None for none."""
+    told = [event["notice"] for entry in evidence for event in entry["consent"] if "notice" in event]
+    return base_language(told[-1]["language"]) if told else None
 
 
 async def _hashed(
