@@ -156,7 +156,8 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _put_death_at(point: Point) -> None:
+def put_death_at(point: Point) -> None:
+    """Put a death at a point."""
     inner = getattr(point.owner, point.call)
     before, behind = point.edge == "before", point.edge == "behind"
 
@@ -241,7 +242,7 @@ def _note_what_is_not_answered() -> None:
 def prepare() -> None:
     """Put a death at every point."""
     for point in POINTS:
-        _put_death_at(point)
+        put_death_at(point)
     _put_death_behind_the_answer()
     _note_what_is_not_answered()
     for owner in (Ingest, RemoveErased):

@@ -6,13 +6,18 @@ import json
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.hostile.parsers import KIB, Row, text
-from tests.hostile.shapes import JSON, TEXT, Shape
+from tests.hostile.shapes import JSON, TEXT, Shape, repeated, within
 from vault.domain.sign_in.attempt import own_path
 from vault.domain.sign_in.connection import _check_issuer
 from vault.domain.sign_in.passkey import _MAX_ANSWER, check_registration, read_assertion
 from vault.domain.sign_in.provider_metadata import parse_metadata
 from vault.domain.sign_in.relying_party import RelyingParty
+from vault.domain.sign_in.scim.attributes import MAX_VALUES, USER, read_resource
+from vault.domain.sign_in.scim.filters import parse_filter
+from vault.domain.sign_in.scim.patch import URN as PATCH
+from vault.domain.sign_in.scim.patch import Patch
 from vault.domain.sign_in.signed_token import knows, open_token, parse_key_set
+from vault.domain.strict_json import read_object
 
 
 def _segment(data: bytes) -> bytes:
@@ -76,6 +81,32 @@ _ANSWERS = {
     "a long text": _answer(_cbor(b"\x79\xff\xff", b"a")),
 }
 
+_PATCH = Patch(schema=USER, resource_id="pusr_0", most=MAX_VALUES)
+
+
+def _scim(schema: str, member: bytes, shape: Shape) -> Shape:
+    """Put a shape into a body of a schema."""
+    return lambda size: b'{"schemas":["%s"],"userName":"a",%s:%s}' % (schema.encode(), member, shape(size))
+
+
+def _patch(size: int) -> bytes:
+    one = b'{"op":"add","path":"emails[type eq \\"a\\"].value","value":"b"}'
+    return _scim(PATCH, b'"Operations"', lambda _: b"[" + b",".join([one] * max(1, size // len(one))) + b"]")(
+        0
+    )
+
+
+def _paths(size: int) -> bytes:
+    one = b'{"op":"replace","value":{"' + b"a" * size + b'":1}}'
+    return _scim(PATCH, b'"Operations"', lambda _: b"[" + one + b"]")(0)
+
+
+_USERS = {
+    **JSON,
+    **{f"emails: {name}": _scim(USER.urn, b'"emails"', shape) for name, shape in JSON.items()},
+    "emails": _scim(USER.urn, b'"emails"', lambda size: b"[" + b'{"value":"a"},' * (size // 14) + b"{}]"),
+}
+
 ROWS = [
     Row(
         name="ID token",
@@ -104,6 +135,26 @@ ROWS = [
         parse=text(lambda answer: check_registration(answer, _SITE)),
         shapes=_ANSWERS,
         limit=_MAX_ANSWER,
+    ),
+    Row(
+        name="SCIM filter",
+        parse=text(lambda filter_: parse_filter(filter_, {"a", "b", "username"}, USER.urn)),
+        shapes={
+            **TEXT,
+            **within(b'userName eq "', TEXT),
+            **within(b'userName eq "a" ', TEXT),
+            "conditions": repeated(b'a eq "b" and '),
+            "escapes": repeated(b"\\\\", b'a eq "'),
+        },
+        limit=4 * KIB,
+    ),
+    Row(
+        name="SCIM user", parse=lambda data: read_resource(USER, read_object(data, len(data))), shapes=_USERS
+    ),
+    Row(
+        name="SCIM patch",
+        parse=lambda data: _PATCH.apply({"userName": "a"}, read_object(data, len(data))),
+        shapes={**JSON, "operations": _patch, "paths": _paths},
     ),
     Row(name="page after the sign-in", parse=text(own_path), shapes=TEXT, limit=4 * KIB),
 ]

@@ -74,6 +74,7 @@ NO_PAGES: Final = {
     "/consent/notices/{notice}/audio": "audio",
     "/quarantine/results/{result}": "led to by a form: quarantine-result",
     "/people/export.csv": "a file",
+    "/access/provisioning": "test_provisioning.py fills it",
     "/log/events/{index}/proof": "a file",
     "/log/export": "a file",
     "/requests/{request_id}/receipt": "a file",

@@ -19,6 +19,7 @@ from vault.database.account_parts.members import MEMBERS, StoredMember
 from vault.database.account_parts.notices import NOTICES, PromptDigest, StoredNotice
 from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.account_parts.part import AccountPart, OptionalPart
+from vault.database.account_parts.provisioning import PROVISIONING, StoredProvisioning
 from vault.database.account_parts.registers import REGISTERS
 from vault.database.account_parts.requests import REQUESTS
 from vault.database.account_parts.retention_policies import RETENTION_POLICIES
@@ -40,6 +41,7 @@ from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import RetentionClass, RetentionPolicy
 from vault.domain.sign_in.connection import SealedConnection
 from vault.domain.sign_in.passkey import Passkey
+from vault.domain.sign_in.provisioning import ProvisionedGroup, ProvisionedUser, Provisioning
 from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 
@@ -165,6 +167,24 @@ LATER_PARTS: Values = {
 }  # fmt: skip
 #: Parts that came after the golden files of the others.
 NEWEST_PARTS: dict[AccountPart[Any], Any] = {
+    PROVISIONING: StoredProvisioning(
+        setting=Provisioning(
+            account_id=ACCOUNT, connection_id="idp_1", roles_from="group_names", revokes_links=True, revision=2,
+            changed_at=AT, changed_by="key_1",
+        ),
+        users=(
+            ProvisionedUser(
+                id="pusr_1", account_id=ACCOUNT, revision=3, name_hash=b"n" * 32, external_hash=None,
+                identity="idn_2", is_active=True, sealed_resource="\x01cmVz", created_at=AT, changed_at=AT,
+            ),
+        ),
+        groups=(
+            ProvisionedGroup(
+                id="pgrp_1", account_id=ACCOUNT, revision=1, name_hash=b"g" * 32, external_hash=b"e" * 32,
+                sealed_resource="\x01Z3Jw", created_at=AT, changed_at=AT, members=("pusr_1",),
+            ),
+        ),
+    ),
     MEMBERS: (
         StoredMember(
             id="per_1", revision=3, sealed_profile="\x01cHJv", sealed_terms="\x01dGVy", user_handle=b"h" * 64,

@@ -157,6 +157,11 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PATCH", "/members/{member}"): ("keys:write", {}),
     ("POST", "/members/{member}/invitations"): ("keys:write", None),
     ("DELETE", "/members/{member}/invitations/{invitation}"): ("keys:write", None),
+    ("PUT", "/provisioning"): ("keys:write", {"connection": "main"}),
+    ("GET", "/provisioning"): ("keys:write", None),
+    ("DELETE", "/provisioning"): ("keys:write", None),
+    ("POST", "/provisioning/tokens"): ("keys:write", None),
+    ("DELETE", "/provisioning/tokens/{token}"): ("keys:write", None),
     ("POST", "/members/{member}/removal"): ("keys:write", None),
     ("POST", "/members/{member}/readmission"): ("keys:write", None),
     ("DELETE", "/members/{member}/console-sessions"): ("keys:write", None),
@@ -180,6 +185,22 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
 }
 #: Doors that name something and are no account's.
 OTHERS = {
+    # SCIM, which another token opens: tests/web/scim/.
+    *(
+        (method, f"/scim/v2/{{account}}/{kind}{item}")
+        for kind in ("Users", "Groups")
+        for item, methods in (
+            ("", ("GET", "POST")),
+            (f"/{{{kind[:-1].lower()}}}", ("GET", "PUT", "PATCH", "DELETE")),
+        )
+        for method in methods
+    ),
+    ("GET", "/scim/v2/{account}/ServiceProviderConfig"),
+    ("GET", "/scim/v2/{account}/ResourceTypes"),
+    ("GET", "/scim/v2/{account}/ResourceTypes/{name}"),
+    ("GET", "/scim/v2/{account}/Schemas"),
+    ("GET", "/scim/v2/{account}/Schemas/{name}"),
+    ("POST", "/scim/v2/{account}/.search"),
     ("POST", "/webhooks/{provider}/{connection}"),
     ("GET", "/webhooks/{provider}/{connection}"),
     ("POST", "/webhooks/{provider}/{connection}/{stage}"),
@@ -226,6 +247,7 @@ NAMES = {
 NOBODY = {
     "member": "per_" + "0" * 32,
     "invitation": "inv_" + "0" * 32,
+    "token": "ptok_" + "0" * 32,
     "session": "cons_" + "0" * 32,
     "recording": "rec_" + "0" * 32,
     "link": "link_" + "0" * 32,

@@ -10,7 +10,7 @@ from tests.support.link_minter import Minter
 from tests.support.tenant import moment, open_link
 from tests.web.event_acts import grow_endpoints
 from tests.web.growth_scene import TIMES, Grown
-from tests.web.member_acts import grow_invited
+from tests.web.member_acts import grow_invited, grow_provisioning
 from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
 from vault.domain.accounts.roles import SCOPES_OF_ROLE
 from vault.domain.ids import Token, new_id
@@ -263,7 +263,7 @@ def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
 
 ROUND: Final[tuple[Callable[[Grown, int], None], ...]] = (
     _calls, _webhooks, _recordings, _links, _objections_and_holds, _settings, _notices, _registers, _requests,
-    _approvals, _members, grow_invited,
+    _approvals, _members, grow_invited, grow_provisioning,
 )  # fmt: skip
 
 

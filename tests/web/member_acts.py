@@ -93,3 +93,23 @@ def type_member(tenant: Tenant, mark: Any) -> None:
     changed = said("PATCH", "/members/{member}")
     answer = tenant.http.patch(tenant.url(f"/members/{made.json()['member']['id']}"), json=changed)
     assert (answer.status_code, answer.json()["email"]) == (200, changed["email"]), answer.text
+
+
+def grow_provisioning(grown: Grown, number: int) -> None:
+    """Make and revoke a token; now and then the provisioning is deleted and made again."""
+    body = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "listener"}]}
+    if "provisioned" not in grown.ids:
+        path = grown.address("put_sign_in_connection", name="directory")
+        made = grown.tenant.http.put(path, json=body)
+        assert made.is_success, made.text
+        if made.json().get("state") == "pending":  # A rule is on.
+            approval = {"decision": "approve", "digest": made.json()["digest"]}
+            grown.act("post_approval", "member", http=grown.second, body=approval, approval=made.json()["id"])
+        grown.ids["provisioned"] = "directory"
+    grown.act("put_provisioning", body={"connection": "directory", "revokes_links": bool(number % 2)})
+    token = grown.act("post_provisioning_token")["id"]
+    grown.ids["token"] = token
+    grown.act("delete_provisioning_token", token=token)
+    if number % 4 == 3 or grown.is_measured:
+        grown.act("delete_provisioning")
+        grown.act("put_provisioning", "again", body={"connection": "directory"})

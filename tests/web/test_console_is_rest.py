@@ -17,6 +17,7 @@ from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
 from vault.web.schemas.events import EventEndpointIn
 from vault.web.schemas.members import MemberIn
 from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
+from vault.web.schemas.provisioning import ProvisioningIn
 from vault.web.schemas.registers.authority_requests import AuthorityRequestIn
 from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, PurposeIn
 from vault.web.schemas.registers.recipients import RecipientIn
@@ -91,6 +92,10 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PUT /limits": "/account/limits",
     "PUT /sign-in-connections/{name}": "/access/sign-in",
     "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
+    "PUT /provisioning": "/access/provisioning",
+    "DELETE /provisioning": "/access/provisioning/deletion",
+    "POST /provisioning/tokens": "/access/provisioning/tokens",
+    "DELETE /provisioning/tokens/{token}": "/access/provisioning/tokens/{token}/revocation",
     "POST /members": "/access/members",
     "PATCH /members/{member}": "/access/members/{member}",
     "POST /members/{member}/invitations": "/access/members/{member}/invitations",
@@ -125,6 +130,7 @@ FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
         {"client_authentication": "authentication", "roles": "roles.0.value"},
     ),
     ("/access/invitation", MemberIn, {"name": "title"}),
+    ("/access/provisioning", ProvisioningIn, {}),
     ("/access/sign-in/new", RoleMappingIn, {name: f"roles.0.{name}" for name in RoleMappingIn.model_fields}),
     (
         "/registers/record/change",

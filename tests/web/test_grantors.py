@@ -170,12 +170,17 @@ _LINKS: Final[frozenset[Scope]] = frozenset({"links:write"})
 _ADMIN: Final = SCOPES_OF_ROLE["admin"]
 _CONNECTION: Final[frozenset[Scope]] = frozenset({"settings:write", "ingest"})
 _ERASES: Final[frozenset[Scope]] = frozenset({"privacy:write"})
+_PROVISIONING: Final = {"connection": "main"}
 WAYS: Final = [
     *(way for scope in SCOPES for way in _api_key(scope)),
     *(way for role in _ACCOUNT_ROLES for way in _role(role)),
     Way("readmission", "an admin", _ADMIN, lambda http, s: http.post(s.tenant.url(_READMISSION)), 404),
     Way("readmission", "an admin", _ADMIN, lambda http, s: posted(http, s, f"/access{_READMISSION}", {}), 404,
         console=True),
+    Way("provisioning", "an admin", _ADMIN,
+        lambda http, s: http.put(s.tenant.url("/provisioning"), json=_PROVISIONING), 200),
+    Way("provisioning", "an admin", _ADMIN, lambda http, s: posted(http, s, "/access/provisioning", _PROVISIONING | {
+        "roles_from": "claim", "revokes_links": "yes"}), 303, console=True),
     Way("link_key", "links", _LINKS, _link_key, 200),
     Way("link_key", "links", _LINKS, _link_key_at_the_console, 303, console=True),
     _link("player", "recording", None),

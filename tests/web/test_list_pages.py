@@ -28,6 +28,7 @@ _DOCUMENT = "a document, which is whole or worthless; it is made beside the even
 NO_PAGE: dict[tuple[str, str], str] = {
     ("list_connections", "items"): Grows("an account has at most MAX_CONNECTIONS"),
     ("list_sign_in_connections", "items"): Grows("an account has at most MAX_CONNECTIONS"),
+    ("get_provisioning", "tokens"): "an account has at most two",
     ("list_link_keys", "items"): Grows("an account has at most MAX_KEYS"),
     ("list_event_endpoints", "items"): Grows("an account has at most MAX_ENDPOINTS"),
     ("list_recording_notes", "items"): Grows("a key has at most MAX_NOTES on a recording"),

@@ -104,6 +104,7 @@ CLEAR = {
     ("PUT", "/v1/accounts/{account}", "name"): _NAME,
     ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
     ("POST", "/v1/keys", "name"): _NAME,
+    ("PUT", "/provisioning", "connection"): "names a sign-in connection, and is not kept",
     ("POST", "/v1/keys", "account"): _NAME,
     ("PUT", "/connections/{name}", "provider"): _CODE,
     **{

@@ -70,6 +70,11 @@ from vault.database.stores.retention.previews import PreviewRows
 from vault.database.stores.retention.retention_policies import RetentionRows
 from vault.database.stores.sign_in.passkeys import InvitationRows, PasskeyRows
 from vault.database.stores.sign_in.person_sessions import PersonSessionRows
+from vault.database.stores.sign_in.provisioning import (
+    ProvisionedGroupRows,
+    ProvisionedUserRows,
+    ProvisioningRows,
+)
 from vault.database.stores.sign_in.sign_in import PersonRows, SignInRows
 
 R = TypeVar("R")
@@ -115,6 +120,9 @@ class Transaction:
     people = _Store(PersonRows)
     passkeys = _Store(PasskeyRows)
     member_invitations = _Store(InvitationRows)
+    provisioning = _Store(ProvisioningRows)
+    provisioned_users = _Store(ProvisionedUserRows)
+    provisioned_groups = _Store(ProvisionedGroupRows)
 
     approvals = _Store(ApprovalRows)
     approval_rules = _Store(ApprovalRuleRows)

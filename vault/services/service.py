@@ -68,6 +68,7 @@ from vault.services.sign_in.invited_people import InvitedPeople
 from vault.services.sign_in.members import Members
 from vault.services.sign_in.own_passkeys import OwnPasskeys
 from vault.services.sign_in.passkeys import Passkeys
+from vault.services.sign_in.provisioning import Provisionings
 from vault.services.sign_in.sign_in import SignIn
 from vault.services.sign_in.sign_in_connections import SignInConnections
 
@@ -106,9 +107,9 @@ class SignInServices:
     invited_people: InvitedPeople
     #: Give invited people addresses for passkeys, and revoke them.
     invitations: Invitations
-    #: Make passkeys, and sign people in with them.
     passkeys: Passkeys
     own_passkeys: OwnPasskeys
+    provisioning: Provisionings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -229,7 +230,6 @@ class EventServices:
 class RegisterServices:
     """What an account writes down about its recordings."""
 
-    #: Generate the record of processing; show the privacy page for callers.
     processing_records: ProcessingRecords
     recipients: Recipients
     disclosures: Disclosures

@@ -35,6 +35,7 @@ from vault.web.routes import (
     find_recordings,
     members,
     node,
+    provisioning,
     recordings,
     sign_in,
 )
@@ -47,6 +48,8 @@ from vault.web.routes.playback import notes as recording_notes
 from vault.web.routes.registers import privacy_page, registers
 from vault.web.routes.requests import callback, closure, requests
 from vault.web.routes.retention import holds, retention
+from vault.web.scim.answers import PATH, of_http
+from vault.web.scim.routers import ROUTERS as SCIM
 
 #: FastAPI's telemetry would record full paths, which contain tokens; vault/tracing.py records route templates.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -60,8 +63,8 @@ _ROUTE_MODULES = (
     webhooks, accounts, deliveries, closure, limits, calls, find_recordings, recordings, metadata, recording_notes,
     consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events,
-    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, player_links,
-    sessions, player_notes, doorways, html, node,
+    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, provisioning,
+    player_links, sessions, player_notes, doorways, html, node,
 )  # fmt: skip
 if unserved := {
     one.name
@@ -109,12 +112,13 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
         event_endpoints.public,
         *(module.router for module in _ROUTE_MODULES),
         errors_page.router,
+        *SCIM,
         *CONSOLE,
     ]
     if hosting.reference:
         routers.append(reference_page.router)
     methods = Methods(routers)
-    problems.install(app, methods)
+    problems.install(app, methods, {PATH: of_http})
     # Not by include_router, which would prepare each route a second time: half of the time that a start takes.
     app.router.routes += [RouteIndex(routers), *(route for router in routers for route in router.routes)]
     app.openapi = lambda: _contract(routers, hosting)  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tests.services.closing_acts import closing_people as people
+from tests.services.closing_acts import closing_provisioning as directory
 from tests.services.closing_acts import link_verbs as links
 from tests.services.closing_acts import request_verbs as requests
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
@@ -276,6 +277,8 @@ VERBS: Final[dict[str, Verb]] = {
     "member": Verb(kind="member.removed", **people.MEMBER),
     "invitation": Verb(kind="invitation.ended", **people.INVITATION),
     "passkey": Verb(kind="passkey.removed", **people.PASSKEY),
+    "provisioned user": Verb(kind="provisioned_user.deactivated", **directory.USER),
+    "provisioning token": Verb(kind="provisioning_token.revoked", **directory.TOKEN),
     "switch": Verb(kind="switch.changed", prepare=_nothing, close=_off, closed=_is_off),
 }
 

@@ -18,6 +18,7 @@ api_keys = Table(
     Column("revoked_at", Moment),
     # The key, or ``operator``, that issued it; NULL in rows of earlier releases.
     Column("created_by", String),
+    Index("ix_api_keys_created_by", "created_by"),
 )
 
 kept_answers = Table(

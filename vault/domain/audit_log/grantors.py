@@ -13,7 +13,7 @@ from vault.domain.accounts.roles import SCOPES_OF_ROLE, scopes_of
 
 GrantorName = Literal[
     "api_key", "role", "readmission", "link_key", "link", "session", "console_session", "approval", "package",
-    "connection", "policy",
+    "connection", "policy", "provisioning",
 ]  # fmt: skip
 #: Whether somebody has a scope.
 Allows = Callable[[Scope], bool]
@@ -55,6 +55,8 @@ GRANTORS: Final[Mapping[GrantorName, Grantor]] = {
     # Whoever has the webhook secret reports calls, what their parties answer, and recordings, as ingest does.
     "connection": Grantor(door="settings:write", always=frozenset({"settings:write", "ingest"})),
     # With one that erases what a party takes back, whoever reports consent erases.
+    # Whoever has the token says who may sign in by a connection, and with groups who has its roles.
+    "provisioning": Grantor(door="keys:write", chosen=scopes_of(SCOPES_OF_ROLE)),
     "policy": Grantor(door="settings:write", chosen=frozenset({"privacy:write"})),
 }
 

@@ -12,6 +12,8 @@ LostAccessType = Literal[
     "console.ended",
     "invitation.ended",
     "passkey.removed",
+    "provisioning_token.revoked",
+    "provisioned_user.deactivated",
 ]
 LOSES_ACCESS: Final[tuple[LostAccessType, ...]] = get_args(LostAccessType)
 
@@ -31,5 +33,5 @@ class LostAccess:
 
     @property
     def id(self) -> str:
-        """Return the connection, mapping, person, session, invitation or passkey that ended."""
+        """Return the connection, mapping, person, session, invitation, passkey, token or user that ended."""
         return (self.session_id if self.kind == "console.ended" else self.result) or ""

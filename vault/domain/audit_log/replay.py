@@ -200,6 +200,20 @@ def _readmit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
     replay.lost_access.pop(("member.removed", event["result"]), None)
 
 
+def _activate(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.lost_access.pop(("provisioned_user.deactivated", event["result"]), None)
+
+
+def _end_provisioning(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    ended = [
+        key
+        for key, lost in replay.lost_access.items()
+        if lost.kind == "provisioned_user.deactivated" and lost.account_id == event.get("account")
+    ]
+    for key in ended:
+        del replay.lost_access[key]
+
+
 #: What each type does of which a restore applies the leaf.
 _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime], None]]] = {
     "recording.erasing": _erase,
@@ -225,6 +239,8 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "approval.executed": _end_approval,
     **dict.fromkeys(LOSES_ACCESS, _lose_access),
     "member.readmitted": _readmit,
+    "provisioned_user.activated": _activate,
+    "provisioning.deleted": _end_provisioning,
 }
 if wrong := _FROM_LEAF.keys() ^ {
     name for name, rules in EVENT_TYPES.items() if rules.replay in {"leaf", "setting_and_leaf"}

@@ -32,6 +32,15 @@ def stable_subject(issuer: str, subject: str, claims: Mapping[str, Any]) -> tupl
     return issuer, subject
 
 
+def provisioned_subject(issuer: str, external_id: str) -> tuple[str, str]:
+    """Return what ``stable_subject`` returns at the sign-in of a person of whom a directory tells ``externalId``.
+
+    It has to be the subject at the issuer, and for Microsoft Entra the object id.
+    """
+    tenant = split_url(issuer).path.strip("/").partition("/")[0]
+    return stable_subject(issuer, external_id, {"tid": tenant, "oid": external_id})
+
+
 def new_identity(key: bytes, account_id: str, issuer: str, subject: str) -> str:
     """Return the identity of a human in an account, under a key of the vault; for OPERATORS that of operators."""
     digest = hmac.digest(key, json.dumps([issuer, subject]).encode(), hashlib.sha256)

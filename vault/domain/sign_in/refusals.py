@@ -15,6 +15,8 @@ RefusalCode = Literal[
     # Passkeys and invitations.
     "challenge", "passkey_form", "passkey_type", "origin", "passkey_domain", "not_verified", "counter",
     "passkey", "invitation",
+    # Provisioning.
+    "not_provisioned",
 ]  # fmt: skip
 
 _TEXTS: Final[dict[str, str]] = {
@@ -37,6 +39,8 @@ _TEXTS: Final[dict[str, str]] = {
     "counter": "This passkey may have been copied: its counter went back. Ask an administrator to remove it.",
     "passkey": "This passkey does not sign in here. It may have been removed.",
     "invitation": "This address was used already, was revoked, or is too old. Ask your administrator for another.",
+    "not_provisioned": "The directory of your company does not name you as active here. Ask its administrator to "
+    "assign you to this application.",
     "removed": "This person was removed from the members of the account.",
 }
 

@@ -28,6 +28,12 @@ def end_access(lost: LostAccess, tx: Transaction) -> None:
             tx.member_invitations.end(place, lost.id, lost.at)
         case "passkey.removed":
             tx.passkeys.delete(place, lost.id)
+        case "provisioning_token.revoked":
+            tx.provisioning.revoke_token(place, lost.id, lost.at)
+        case "provisioned_user.deactivated":
+            tx.provisioned_users.end(place, lost.id, lost.identity, lost.at)
+            for person in tx.people.same(place, lost.identity) if lost.identity else ():
+                tx.person_sessions.end(person.id, lost.at)
         case _:
             assert_never(lost.kind)
 

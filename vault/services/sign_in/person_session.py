@@ -9,6 +9,9 @@ from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
 from vault.domain.accounts.roles import grants_of
 from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import PersonRow, account_of
+from vault.domain.sign_in.provisioning import Provisioning
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.errors import Refused
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)
@@ -29,6 +32,26 @@ def session_of(person: PersonRow, now: datetime, *, sid: str | None = None) -> C
         ended_at=None,
         verified_at=now,
     )
+
+
+def require_provisioned(tx: Transaction, person: PersonRow, setting: Provisioning | None) -> None:
+    """Raise SignInRefused for one whom the directory of the connection does not name as active.
+
+    So who is not told at all has no access either, and a wrong ``externalId`` lets nobody stay. Whom the directory has
+    ended comes in by no other connection.
+    """
+    told = tx.provisioned_users.of_identity(person.account_id, person.identity or "")
+    is_governed = setting is not None and setting.connection_id == person.connection_id
+    if (told or is_governed) and not any(one.is_active for one in told):
+        raise SignInRefused("not_provisioned")
+
+
+def require_untold(tx: Transaction, account_id: str, connection_id: str) -> None:
+    """Raise Refused for another issuer of a connection whose people a directory tells: they are known by the issuer."""
+    setting = tx.provisioning.get(account_id)
+    if setting is not None and setting.connection_id == connection_id:
+        text = "A directory tells who the people of this connection are. Delete the provisioning first."
+        raise Refused(text, reasons=("provisioned_already",), field="issuer")
 
 
 def insert_session(

@@ -10,7 +10,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.sign_in.connection import account_of
 from vault.services.shared.revoke_links import stop_listening
 
-EndReason = Literal["removed", "provider_logout", "ended"]
+EndReason = Literal["removed", "provider_logout", "ended", "deactivated"]
 
 
 def log_ends(

@@ -20,8 +20,9 @@ from vault.ports.clock import Clock
 from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
+from vault.services.sign_in.group_roles import GroupRoles, ProvisioningHashes, with_group_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
-from vault.services.sign_in.person_session import insert_session, session_of
+from vault.services.sign_in.person_session import insert_session, require_provisioned, session_of
 from vault.services.sign_in.session_ends import log_ends
 
 
@@ -51,6 +52,7 @@ class SignIn:
     opened: OpenedConnections
     provider: AskProvider
     identify_people: IdentifyPeople
+    hashes: ProvisioningHashes
     clock: Clock
 
     async def begin(self, connection_id: str, *, return_path: str | None) -> Begun:
@@ -145,7 +147,19 @@ class SignIn:
                 account_id, event_id, {**detail, "name": found.name}
             ),
         )
-        begun = await self.database.write(lambda tx: _insert(tx, person, session, secret.digest, event))
+        setting = await self.database.read(lambda tx: tx.provisioning.get(account_id))
+        roles = {} if setting is None else await self.hashes.group_roles(setting, connection)
+
+        def insert(tx: Transaction) -> ConsoleSession:
+            tx.lock_account(account_id)
+            admitted = _admit(tx, person, roles)
+            begun = insert_session(tx, admitted, session, secret.digest)
+            # A role that the provider no longer says is gone in the person's other sessions too.
+            apply_roles(tx, account_id, person.id, at=now, actor=connection.id)
+            tx.events.append(event)
+            return begun
+
+        begun = await self.database.write(insert)
         return SignedInAtProvider(session=begun, secret=secret, return_path=return_path)
 
     async def _person(self, connection: SignInConnection, found: Identified, now: datetime) -> PersonRow:
@@ -172,21 +186,17 @@ class SignIn:
         return await self.opened.hashed(connection, "sid", session)
 
 
-def _insert(
-    tx: Transaction, person: PersonRow, session: ConsoleSession, secret_hash: bytes, event: AccessEvent
-) -> ConsoleSession:
-    """Insert a session with what the person's roles give now, and return it. Raises SignInRefused."""
+def _admit(tx: Transaction, person: PersonRow, roles: GroupRoles) -> PersonRow:
+    """Write a person who signs in, and return the person with the roles of now. Raises SignInRefused."""
     account_id = person.account_id
-    tx.lock_account(account_id)
     if tx.sign_in.get(person.connection_id or "") is None:
         raise SignInRefused("state")  # The connection was deleted meanwhile.
     same = (tx.people.get(account_id, person.id), *tx.people.same(account_id, person.identity or ""))
     if any(one is not None and one.removed_at is not None for one in same):
         # Removed is the human, whatever connection he comes by.
         raise SignInRefused("removed")
-    tx.people.put(person)
-    begun = insert_session(tx, person, session, secret_hash)
-    # A role that the provider no longer says is gone in the person's other sessions too.
-    apply_roles(tx, account_id, person.id, at=session.created_at, actor=person.connection_id or "")
-    tx.events.append(event)
-    return begun
+    setting = tx.provisioning.get(account_id)
+    require_provisioned(tx, person, setting)
+    admitted = with_group_roles(tx, person, setting, roles)
+    tx.people.put(admitted)
+    return admitted

@@ -33,6 +33,7 @@ from vault.services.shared.encrypted_fields import name_term
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.person_session import require_untold
 
 _TRIES: Final = 3
 
@@ -258,6 +259,8 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     account_id, wanted = change.wanted.account_id, change.wanted
     tx.lock_account(account_id, exclusive=True)
     require_room(wanted, tx.sign_in.of_account(account_id))
+    if change.before is not None and change.before.issuer != change.settings.issuer:
+        require_untold(tx, account_id, wanted.id)
     if not tx.sign_in.put(wanted):
         return False
     if change.opens:
@@ -289,12 +292,5 @@ def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> P
 
 
 def _shown(row: SealedConnection, settings: ProviderSettings) -> SignInConnection:
-    return SignInConnection(
-        id=row.id,
-        account_id=row.account_id,
-        name=row.name,
-        revision=row.revision,
-        settings=settings,
-        changed_at=row.changed_at,
-        changed_by=row.changed_by,
-    )
+    values = {name: getattr(row, name) for name in SignInConnection.__slots__ if name != "settings"}
+    return SignInConnection(**values, settings=settings)

@@ -52,6 +52,9 @@ _FIRST: Final = ("/log",)
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = translatable(
     {
+        "provisioning_set": "The directory tells who signs in by this connection.",
+        "provisioning_deleted": "The provisioning is deleted: the provider says who signs in.",
+        "token_revoked": "The token is revoked: it opens nothing any more.",
         "switched_on": "Recording is on again.",
         "restricted": "The recording is restricted: nobody can play it.",
         "unrestricted": "The restriction is lifted.",

@@ -16,7 +16,15 @@ from vault.web.console.requests import callback, closure, requests, steps
 from vault.web.console.retention import holds
 from vault.web.console.retention import policy as retention
 from vault.web.console.sign_in import connections as sign_in_connections
-from vault.web.console.sign_in import invitations, members, own_passkeys, passkeys, provider, sign_in
+from vault.web.console.sign_in import (
+    invitations,
+    members,
+    own_passkeys,
+    passkeys,
+    provider,
+    provisioning,
+    sign_in,
+)
 
 ROUTERS: Final = (
     sign_in.front_router,
@@ -56,5 +64,6 @@ ROUTERS: Final = (
     members.router,
     invitations.router,
     sign_in_connections.router,
+    provisioning.router,
     log.router,
 )

@@ -116,12 +116,21 @@ def _details(error: errors.VaultError) -> dict[str, object]:
     return more
 
 
-def install(app: FastAPI, methods: Methods) -> None:
-    """Make every error of the app a problem document. ``methods`` are the methods of all its routes."""
+#: Answers an error of HTTP, such as that of an unknown path, with the methods that the path allows.
+OfHttp = Callable[[HTTPException, Sequence[str]], Response]
+
+
+def install(app: FastAPI, methods: Methods, others: Mapping[str, OfHttp] | None = None) -> None:
+    """Make every error of the app a problem document. ``methods`` are the methods of all its routes.
+
+    ``others``: by the beginning of paths, what answers errors of HTTP in another form.
+    """
 
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this alone
-        return _of_http(error, methods.allowed(request.scope))
+        path: str = request.scope["path"]
+        answer = next((one for prefix, one in (others or {}).items() if path.startswith(prefix)), _of_http)
+        return answer(error, methods.allowed(request.scope))
 
     async def of_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this alone

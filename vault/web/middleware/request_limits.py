@@ -31,6 +31,9 @@ _LOG = Log(__name__)
 CUT = "callvault.cut"
 #: Max bytes of a body that is not audio.
 MAX_BODY = 64 * 1024
+#: Max bytes of a body of SCIM: a group with 2,000 members. Its paths begin so.
+MAX_SCIM_BODY = 256 * 1024
+_SCIM = "/scim/v2/"
 #: Timeout between two parts of a body, in seconds.
 BODY_TIMEOUT = 30.0
 #: Paths whose body is a recording, which has limits of its own. The whole path is matched: an account may be
@@ -199,6 +202,8 @@ def _limit(scope: Scope) -> int | None:
             return MAX_UPLOAD
     if scope["method"] == "POST" and _PROMPT_FORM.fullmatch(scope["path"]):
         return MAX_UPLOAD + MAX_BODY
+    if scope["path"].startswith(_SCIM):
+        return MAX_SCIM_BODY
     # A form that comes back after a sign-in is sealed, and longer than what was typed.
     return 2 * MAX_BODY if scope["method"] == "POST" and _FORM.fullmatch(scope["path"]) else MAX_BODY
 

@@ -39,6 +39,12 @@ class ApiKeyRows(Rows):
         query = select(api_keys.c.created_by).where(api_keys.c.id == key_id)
         return self._db.execute(query).scalar()
 
+    def issued_by(self, account_id: str, makers: Sequence[str]) -> Sequence[str]:
+        """Return the ids of an account's keys that these issued and that are not revoked."""
+        k = api_keys.c
+        mine = (k.account_id == account_id) & k.created_by.in_(makers) & k.revoked_at.is_(None)
+        return list(self._db.execute(select(k.id).where(mine).order_by(k.id)).scalars())
+
     def page(
         self,
         account_id: str | None,

@@ -27,6 +27,7 @@ Words = Literal[
     "approval",
     "sign-in",
     "member",
+    "provisioned",
     "metadata",
 ]
 #: First character of sealed text: a control character, which the REST API refuses in input.

@@ -41,6 +41,8 @@ class LinkFilter:
     may_play: bool = False
     #: Only links that do not play a restricted recording.
     but_for_restricted: bool = False
+    #: Only links that one of these keys or people made.
+    made_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +216,8 @@ def _condition_of(account_id: str, selection: LinkFilter) -> ColumnElement[bool]
         condition &= may_play()
     if selection.but_for_restricted:
         condition &= links.c.plays_restricted.is_not(True)
+    if selection.made_by is not None:
+        condition &= links.c.created_by.in_(selection.made_by)
     if selection.made_from is not None:
         condition &= links.c.created_at >= selection.made_from
     if selection.made_to is not None:

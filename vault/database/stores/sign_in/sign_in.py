@@ -225,6 +225,16 @@ class PersonRows(Rows):
         forget_invited(self._db, account_id, person_id, at)
         account_changed(self._db, account_id)
 
+    def of_connection(self, account_id: str, connection_id: str) -> Sequence[PersonRow]:
+        """Return the people who signed in by a connection and are not removed."""
+        mine = (_P.account_id == account_id) & (_P.connection_id == connection_id) & _P.removed_at.is_(None)
+        return [person_of(row) for row in self._db.execute(select(people).where(mine)).mappings()]
+
+    def give(self, person: PersonRow, role_ids: Sequence[str]) -> None:
+        """Write which mappings give a person of a provider something now."""
+        mine = (_P.id == person.id) & (_P.account_id == person.account_id)
+        self._db.execute(update(people).where(mine).values(role_ids=list(role_ids)))
+
     def page(
         self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[PersonRow]:

@@ -15,6 +15,9 @@ AccountEvent = Literal[
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
     "member.invited", "member.changed", "invitation.issued", "invitation.ended", "passkey.added", "passkey.removed",
+    "provisioning.changed", "provisioning.deleted", "provisioning_token.created", "provisioning_token.revoked",
+    "provisioned_user.changed", "provisioned_user.activated", "provisioned_user.deactivated",
+    "provisioned_group.changed", "provisioned_group.deleted",
 ]  # fmt: skip
 
 _OPENS: Final = ClosesNothing("it opens")
@@ -172,5 +175,36 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     "passkey.removed": EventRules(
         closes=Closing(content="none", until="leaf", subject="result"),
         replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "provisioning.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants="provisioning", sentence=_OF_NONE
+    ),
+    # Who was told to have left may sign in again by the provider alone.
+    "provisioning.deleted": EventRules(
+        closes=ClosesNothing("its tokens have closing acts; what it closed is open again"),
+        replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "provisioning_token.created": EventRules(
+        closes=_OPENS, replay="nothing", needs_permission=True, grants="provisioning", sentence=_OF_NONE
+    ),
+    "provisioning_token.revoked": EventRules(
+        closes=Closing(content="none", until="leaf", subject="result"),
+        replay="leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "provisioned_user.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "provisioned_user.activated": EventRules(
+        closes=_OPENS, replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "provisioned_user.deactivated": EventRules(
+        closes=Closing(content="none", until="leaf", subject="result"),
+        replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "provisioned_group.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "provisioned_group.deleted": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
     ),
 }  # fmt: skip
