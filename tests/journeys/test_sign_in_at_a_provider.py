@@ -46,3 +46,28 @@ def test_a_person_signs_in_at_a_real_provider(tmp_path: Path, said: dict[str, st
             assert [(event["actor"], event["result"]) for event in ended] == [
                 (connection["id"], "provider_logout")
             ]
+
+
+def test_a_real_provider_asks_again_for_a_weighty_act(tmp_path: Path):
+    """The first sign-in says no time and confirms nothing; asked with max_age, the provider says when it asked."""
+    require_oidc_provider()
+    (port,) = free_ports(1)
+    with (
+        chromium() as browser,
+        open_house(tmp_path, VAULT_MEDIA_ALLOW=f"127.0.0.1:{port}") as house,
+        new_page(browser) as page,
+    ):
+        tenant = Tenant.open(house.admin)
+        assert tenant.http.put(tenant.url("/step-up"), json={"required": True}).status_code == 200
+        with connected_provider(tenant, port, "admin") as connection:
+            sign_in_at_provider(page, connection["sign_in_url"], "ada")
+            page.wait_for_url(f"**/console/accounts/{tenant.name}")
+            page.goto(f"{house.url}/console/verification")
+            page.get_by_role("link", name="Confirm at your provider").click()
+            page.locator("input[name=password]").wait_for()
+            if page.locator("input[name=login]").count():
+                page.locator("input[name=login]").fill("ada")
+            page.locator("input[name=password]").fill("anything")
+            page.locator("button[type=submit]").click()
+            page.wait_for_url(f"{house.url}/console/verification?asked=1")
+            page.get_by_text("For 15 minutes you are not asked again").wait_for()

@@ -24,6 +24,7 @@ from vault.database.account_parts.registers import REGISTERS
 from vault.database.account_parts.requests import REQUESTS
 from vault.database.account_parts.retention_policies import RETENTION_POLICIES
 from vault.database.account_parts.sign_in import SIGN_IN, StoredSignIn
+from vault.database.account_parts.step_up import STEP_UP
 from vault.database.account_parts.switch import SWITCH, SWITCH_HISTORY
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.account_keys import WrappedMonthKey
@@ -42,6 +43,7 @@ from vault.domain.retention.policy import RetentionClass, RetentionPolicy
 from vault.domain.sign_in.connection import SealedConnection
 from vault.domain.sign_in.passkey import Passkey
 from vault.domain.sign_in.provisioning import ProvisionedGroup, ProvisionedUser, Provisioning
+from vault.domain.sign_in.step_up import StepUp
 from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 
@@ -123,6 +125,7 @@ LATER_PARTS: Values = {
     APPROVAL_RULE: ApprovalRule(
         enabled=True, verbs=frozenset({"own_key", "account_closure"}), version=3, changed_at=AT, changed_by="key_1"
     ),
+    STEP_UP: StepUp(required=True, version=2, changed_at=AT, changed_by="key_1"),
     REGISTERS: (
         SealedEntry(
             id="reg_1", account_id=ACCOUNT, register="recipient", revision=2, sealed_entry=b"e", key_version=20,

@@ -167,6 +167,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("DELETE", "/members/{member}/console-sessions"): ("keys:write", None),
     ("GET", "/console-sessions"): ("keys:write", None),
     ("DELETE", "/console-sessions/{session}"): ("keys:write", None),
+    ("GET", "/step-up"): ("audit:read", None),
+    ("PUT", "/step-up"): ("settings:write", {"required": False}),
     ("POST", "/key-rotation"): ("keys:write", None),
     ("GET", "/key-rotation"): ("keys:write", None),
     ("GET", "/own-key"): ("keys:write", None),

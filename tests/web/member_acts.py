@@ -22,6 +22,7 @@ def grow_invited(grown: Grown, number: int) -> None:
     said = {"roles": ["supervisor"], "agents": [f"agent {number}"]}
     _approved(grown, grown.act("patch_member", body=said, member=member))
     grown.act("delete_console_sessions", member=member)
+    grown.act("put_step_up", body={"required": bool(number % 2)})
     again = grown.act("post_invitation", member=member)
     if _approved(grown, again):
         again = grown.act("post_invitation", "approved", member=member)

@@ -90,6 +90,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /authority-requests": "/registers/authorities",
     "PATCH /authority-requests/{authority_request}": "/registers/authorities/{authority_request}",
     "PUT /limits": "/account/limits",
+    "PUT /step-up": "/access/step-up",
     "PUT /sign-in-connections/{name}": "/access/sign-in",
     "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
     "PUT /provisioning": "/access/provisioning",

@@ -76,6 +76,7 @@ from vault.database.stores.sign_in.provisioning import (
     ProvisioningRows,
 )
 from vault.database.stores.sign_in.sign_in import PersonRows, SignInRows
+from vault.database.stores.sign_in.step_up import StepUpRows
 
 R = TypeVar("R")
 
@@ -123,6 +124,7 @@ class Transaction:
     provisioning = _Store(ProvisioningRows)
     provisioned_users = _Store(ProvisionedUserRows)
     provisioned_groups = _Store(ProvisionedGroupRows)
+    step_ups = _Store(StepUpRows)
 
     approvals = _Store(ApprovalRows)
     approval_rules = _Store(ApprovalRuleRows)

@@ -71,6 +71,7 @@ from vault.services.sign_in.passkeys import Passkeys
 from vault.services.sign_in.provisioning import Provisionings
 from vault.services.sign_in.sign_in import SignIn
 from vault.services.sign_in.sign_in_connections import SignInConnections
+from vault.services.sign_in.step_up import StepUps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -104,6 +105,7 @@ class SignInServices:
     connections: SignInConnections
     #: List, remove and readmit the people who signed in or were invited.
     members: Members
+    step_up: StepUps
     invited_people: InvitedPeople
     #: Give invited people addresses for passkeys, and revoke them.
     invitations: Invitations
@@ -116,7 +118,6 @@ class SignInServices:
 class ConsentServices:
     """What was said to people who are recorded, and what they said."""
 
-    #: Show the shipped recording rules by place.
     rules: Rules
     policy: Policies
     #: Draft, publish, retire and read notices and their audio.
@@ -269,7 +270,6 @@ class BackupServices:
 class NodeServices:
     """Whether a node can work."""
 
-    #: Tell whether the database is behind the object store.
     recovery: RecoveryCheck
     readiness: ReadinessProbe
     outages: Outages

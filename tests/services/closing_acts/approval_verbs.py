@@ -51,9 +51,18 @@ async def _is_tight(house: House, _: Any) -> bool:
     return (await house.vault.approvals.rules.read(house.account.id)).gates("own_key")
 
 
+async def _require(house: House, _: Any) -> None:
+    await house.vault.sign_in.step_up.set(house.account.id, required=True, **ME)
+
+
+async def _is_required(house: House, _: Any) -> bool:
+    return (await house.vault.sign_in.step_up.read(house.account.id)).required
+
+
 APPROVAL_VERBS: Final[dict[str, Verb]] = {
     "release": Verb(kind="hold.released", prepare=_asked, close=_release, closed=_is_released),
     "veto": Verb(kind="approval.vetoed", prepare=_asked, close=_veto, closed=_is_vetoed),
     "execution": Verb(kind="approval.executed", prepare=_asked, close=_release, closed=_is_executed),
+    "step up": Verb(kind="step_up.required", prepare=_nothing, close=_require, closed=_is_required),
     "rule": Verb(kind="approval_rule.tightened", prepare=_nothing, close=_tighten, closed=_is_tight),
 }

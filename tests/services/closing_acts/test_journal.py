@@ -79,6 +79,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
         *restricted,
         "request.decided",
         "retention.changed",
+        "step_up.required",
     ]
     while await house.vault.jobs.remove_erased():
         pass

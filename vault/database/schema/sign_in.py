@@ -108,6 +108,17 @@ member_invitations = Table(
     Index("ix_member_invitations_person", "account_id", "person_id"),
 )
 
+# Whether weighty acts of people need a fresh verification.
+step_ups = Table(
+    "step_ups",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("required", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String, nullable=False),
+)
+
 # Also the logout tokens and the challenges of passkeys that were used, so that none is used twice.
 sign_in_attempts = Table(
     "sign_in_attempts",

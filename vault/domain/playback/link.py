@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Literal
+from typing import Final, Literal
 
 from vault.domain.audit_log import log_allowance
 from vault.domain.recordings.recording import Recording, State
@@ -23,6 +23,8 @@ Purpose = Literal[
     "consent_check",
     "other",
 ]
+#: Purposes that open what is held back: restricted recordings, and those in quarantine.
+HELD_PURPOSES: Final[frozenset[str]] = frozenset({"legal_claims", "consent_check"})
 #: State of a session: ``open``, or why it no longer plays.
 SessionState = Literal["open", "ended", "erased", "restricted", "revoked", "elsewhere"]
 #: State of a link: ``open``, or why it opens no further session. ``elsewhere``, as of a session: not from the client's

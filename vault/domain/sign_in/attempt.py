@@ -118,10 +118,16 @@ class Client:
     scopes: Sequence[str]
 
 
-def authorization_url(metadata: ProviderMetadata, client: Client, attempt: Attempt) -> str:
-    """Return the address at the provider to which the browser goes."""
+def authorization_url(
+    metadata: ProviderMetadata, client: Client, attempt: Attempt, *, fresh: bool = False
+) -> str:
+    """Return the address at the provider to which the browser goes.
+
+    ``fresh``: the provider asks the person again, whatever session it has (Core, section 3.1.2.1).
+    """
     query = urlencode(
         {
+            **({"max_age": "0"} if fresh else {}),
             "response_type": "code",
             "client_id": client.client_id,
             "redirect_uri": client.redirect_uri,

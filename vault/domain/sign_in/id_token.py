@@ -89,6 +89,15 @@ def check_id_token(
     return IdToken(subject=subject, session=_name(claims, "sid"), claims=claims)
 
 
+def verified_at(token: IdToken, now: datetime) -> datetime | None:
+    """Return when the provider says that it asked the person (Core, section 2); None if it says nothing usable."""
+    said = token.claims.get("auth_time")
+    latest = now.timestamp() + SKEW.total_seconds()
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= latest:
+        return None
+    return min(datetime.fromtimestamp(said, UTC), now)
+
+
 def check_logout_token(
     token: str, keys: Sequence[ProviderKey], expected: Audience, *, now: datetime
 ) -> LogoutToken:

@@ -14,6 +14,7 @@ from vault.domain.field_types import FromOne
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.sign_in.step_up import StepUp
 from vault.domain.stored.account_json import (
     StoredObjection,
     decode_approval_rule,
@@ -184,6 +185,15 @@ APPROVAL_RULE: Final = ContentKind(
         lambda fields, _: decode_approval_rule(fields), lambda rule: f"v{rule.version}", "versions"
     ),
 )
+STEP_UP: Final = ContentKind(
+    name="step_up",
+    type=StepUp,
+    weight=LIGHT,
+    encode=encode_fields,
+    decode=_named_by_result(
+        lambda fields, _: decode_fields(StepUp, fields), lambda step_up: f"v{step_up.version}", "versions"
+    ),
+)
 REQUEST: Final = ContentKind(
     name="request",
     type=StoredRequest,
@@ -196,6 +206,7 @@ _KINDS: Final[Mapping[str, ContentKind[Any]]] = {
     kind.name: kind
     for kind in (
         NOTHING, SWITCH, OBJECTION, TOLD, CALL, RECORDING, HOLD, RETENTION, LINK_CUT, APPROVAL_RULE, REQUEST,
+        STEP_UP,
     )
 }  # fmt: skip
 if unknown := {closing.content for closing in CLOSING.values()} - _KINDS.keys():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, client_assertion, token_request
@@ -15,6 +16,7 @@ from vault.domain.sign_in.id_token import (
     display_name,
     has_claim,
     values_at,
+    verified_at,
 )
 from vault.domain.sign_in.identity import stable_subject
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
@@ -59,6 +61,8 @@ class Identified:
     session: str | None
     #: The ids of the connection's mappings that fit.
     role_ids: tuple[str, ...]
+    #: When the provider asked the person; None if it does not say.
+    verified_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +77,10 @@ class AskProvider:
         """Return the address to which the provider sends the browser: each connection has its own."""
         return f"{self.public_url}/console/callback/{connection_id}"
 
-    async def address(self, connection: SignInConnection, attempt: Attempt) -> str:
-        """Return the address at the provider. Raises SignInRefused, Unavailable."""
+    async def address(self, connection: SignInConnection, attempt: Attempt, *, fresh: bool = False) -> str:
+        """Return the address at the provider; ``fresh``: where it asks again. Raises SignInRefused, Unavailable."""
         documents = await self.documents.of(connection.settings.issuer)
-        return authorization_url(documents.metadata, self._client(connection), attempt)
+        return authorization_url(documents.metadata, self._client(connection), attempt, fresh=fresh)
 
     async def identify(
         self, connection: SignInConnection, attempt: Attempt, answer: ProviderAnswer
@@ -108,6 +112,7 @@ class AskProvider:
             # Of the ID token alone: it is signed.
             stable_subject=stable_subject(issuer, checked.subject, checked.claims),
             session=checked.session,
+            verified_at=verified_at(checked, self.clock()),
             role_ids=tuple(mapping.id for mapping in connection.settings.roles if mapping.value in values),
         )
 

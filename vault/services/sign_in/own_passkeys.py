@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
@@ -11,6 +11,7 @@ from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.passkey import Passkey, check_assertion, check_registration, read_assertion
 from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.step_up import is_fresh
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.paced import paced
@@ -18,8 +19,6 @@ from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.passkey_proofs import PasskeyProofs
 from vault.services.sign_in.person_events import event_of
 
-#: How long a proof counts as fresh.
-FRESH: Final = timedelta(minutes=15)
 #: Passkeys of one person.
 MAX_PASSKEYS: Final = 20
 
@@ -117,7 +116,7 @@ class OwnPasskeys:
 
 def require_fresh(session: ConsoleSession, now: datetime) -> None:
     """Raise Refused unless the person of a session proved within 15 minutes who it is."""
-    if session.verified_at is None or session.verified_at + FRESH <= now:
+    if not is_fresh(session, now):
         raise Refused("Confirm first with your passkey that it is you.", reasons=("verification",))
 
 

@@ -108,7 +108,7 @@ class Passkeys:
         made = check_registration(answer, self.proofs.site)
         end = self.proofs.check(made.challenge, "invitation", token)
         passkey = await self.proofs.passkey(person, made, name, now)
-        session, secret = session_of(person, now), Token.new()
+        session, secret = session_of(person, now, verified_at=now), Token.new()
         events = [
             event_of(person, "invitation.ended", invitation.id, actor=person.id, at=now),
             event_of(person, "passkey.added", passkey.id, actor=person.id, at=now),
@@ -153,7 +153,7 @@ class Passkeys:
         self, person: PersonRow, assertion: Assertion, used: Used, end: datetime, browser: Browser
     ) -> SignedInByPasskey:
         now = self.clock()
-        session, secret = session_of(person, now), Token.new()
+        session, secret = session_of(person, now, verified_at=now), Token.new()
         event = await self._signed_in(person, session, browser, now)
 
         def begin(tx: Transaction) -> ConsoleSession:

@@ -17,8 +17,10 @@ from vault.errors import Refused
 _KEPT: Final = timedelta(days=1)
 
 
-def session_of(person: PersonRow, now: datetime, *, sid: str | None = None) -> ConsoleSession:
-    """Return a new session, so far without scopes."""
+def session_of(
+    person: PersonRow, now: datetime, *, verified_at: datetime | None, sid: str | None = None
+) -> ConsoleSession:
+    """Return a new session, so far without scopes. ``verified_at``: when the person proved it, if that is known."""
     return ConsoleSession(
         id=new_id("cons"),
         account_id=account_of(person.account_id),
@@ -30,7 +32,7 @@ def session_of(person: PersonRow, now: datetime, *, sid: str | None = None) -> C
         last_used_at=now,
         ends_at=now + MAX_LENGTH,
         ended_at=None,
-        verified_at=now,
+        verified_at=verified_at,
     )
 
 

@@ -55,11 +55,14 @@ class SignIn:
     hashes: ProvisioningHashes
     clock: Clock
 
-    async def begin(self, connection_id: str, *, return_path: str | None) -> Begun:
-        """Begin an attempt. Raises NotFound, SignInRefused if the provider's documents are not valid, Unavailable."""
+    async def begin(self, connection_id: str, *, return_path: str | None, fresh: bool = False) -> Begun:
+        """Begin an attempt; ``fresh``: the provider asks the person again, for a verification.
+
+        Raises NotFound, SignInRefused if the provider's documents are not valid, Unavailable.
+        """
         connection = await self._connection(connection_id)
         attempt = Attempt.new()
-        address = await self.provider.address(connection, attempt)
+        address = await self.provider.address(connection, attempt, fresh=fresh)
         now = self.clock()
         row = StoredAttempt(
             connection_id=connection_id,
@@ -133,7 +136,7 @@ class SignIn:
         await self.identify_people(account_id)
         person = await self._person(connection, found, now)
         sid = None if found.session is None else await self._sid(connection, found.session)
-        session = session_of(person, now, sid=sid)
+        session = session_of(person, now, sid=sid, verified_at=found.verified_at)
         event_id = new_id("evt")
         event = AccessEvent(
             type="console.signed_in",

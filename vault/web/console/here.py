@@ -142,6 +142,10 @@ class Here:
         words = self.form.text("approval_reason") or None
         return checked(ApprovalReasonIn, {"approval_reason": words}).approval_reason
 
+    async def require_verified(self) -> None:
+        """Raise Refused if the account wants a fresh verification for this act, and the person has none."""
+        await self.vault.sign_in.step_up.require(self.account_id, self.allowed.session)
+
     async def asked(self, needed: ApprovalNeeded, *, subject: str, arguments: Mapping[str, Any]) -> str:
         """Ask for the approval that an act needs, and return its path."""
         asked = await self.vault.approvals.approvals.ask(

@@ -75,6 +75,8 @@ DONE: Final = translatable(
         "rule_off": "The rule of approvals is saved, and it is off: no act needs a second person by it.",
         "sign_in_set": "The sign-in connection is set. Enter the addresses below at the provider.",
         "sign_in_deleted": "The sign-in connection is deleted: nobody signs in by it any more.",
+        "step_up_on": "From now on, people confirm that it is them before a weighty act.",
+        "step_up_off": "Nobody is asked to confirm before a weighty act any more.",
         "session_ended": "The session is ended.",
         "sessions_ended": "The sessions of this person are ended.",
         "member_removed": "The person is removed, and their sessions end.",

@@ -66,6 +66,8 @@ class Mistake:
     others: "tuple[Mistake, ...]" = ()
     #: False for a form that comes back for another reason.
     is_wrong: bool = True
+    #: Whether the person has to confirm first who it is.
+    asks_to_confirm: bool = False
 
     def __str__(self) -> str:
         """Return the text."""
@@ -95,4 +97,5 @@ class Mistake:
         """Show an error of ``MISTAKES``."""
         text, is_english = words_of_error(error)
         others = tuple(cls.of(one) for one in error.others) if isinstance(error, ManyInvalid) else ()
-        return cls(text, error.field, of_error(error).status_code, is_english, others)
+        asks = isinstance(error, Refused) and "verification" in error.reasons
+        return cls(text, error.field, of_error(error).status_code, is_english, others, asks_to_confirm=asks)

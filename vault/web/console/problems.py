@@ -56,7 +56,9 @@ def fill_problems(request: Request, page: str) -> str:
     shown = (
         environment()
         .get_template("console/problems.html")
-        .render(problems=problems, whole=whole, is_wrong=mistake.is_wrong)
+        .render(
+            problems=problems, whole=whole, is_wrong=mistake.is_wrong, asks_to_confirm=mistake.asks_to_confirm
+        )
     )
     opened = _DIALOG.search(page)
     if opened is None:

@@ -24,10 +24,14 @@ from vault.web.schemas.sign_in import (
     SignInConnectionIn,
     SignInConnectionOut,
     SignInConnectionsOut,
+    StepUpIn,
+    StepUpOut,
 )
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["sign-in"])
 Granting = Annotated[Access, Depends(access("keys:write"))]
+Setting = Annotated[Access, Depends(access("settings:write"))]
+Auditing = Annotated[Access, Depends(access("audit:read"))]
 Name = Annotated[str, Path(max_length=128)]
 _CONNECTIONS, _MEMBERS, _SESSIONS = "/sign-in-connections", "/members", "/console-sessions"
 
@@ -166,6 +170,23 @@ async def delete_console_session(
 ) -> None:
     """End a session in the console. Its next request leads to the sign-in page."""
     await vault.accounts.console_sessions.end(session, account_id=allowed.account.id, actor=allowed.actor)
+
+
+@router.get("/step-up")
+async def get_step_up(vault: TheVault, allowed: Auditing) -> StepUpOut:
+    """Show whether people confirm that it is them before a weighty act in the console."""
+    return StepUpOut.of(await vault.sign_in.step_up.read(allowed.account.id))
+
+
+@router.put("/step-up")
+async def put_step_up(vault: TheVault, allowed: Setting, body: StepUpIn) -> StepUpOut:
+    """Set whether people confirm that it is them before a weighty act in the console, at most 15 minutes before it.
+
+    API keys are no people: they confirm nothing, here and in the console.
+    """
+    return StepUpOut.of(
+        await vault.sign_in.step_up.set(allowed.account.id, required=body.required, actor=allowed.actor)
+    )
 
 
 def _public_url(request: Request) -> str:

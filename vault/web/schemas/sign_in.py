@@ -14,10 +14,11 @@ from vault.domain.sign_in.connection import (
     SignInConnection,
 )
 from vault.domain.sign_in.invitation import Invitation
+from vault.domain.sign_in.step_up import StepUp
 from vault.errors import Invalid
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
-from vault.web.schemas.base import Body, MomentOut, PageQuery, Text
+from vault.web.schemas.base import Body, Flag, MomentOut, PageQuery, Text
 
 _Url = Annotated[str, Field(min_length=1, max_length=500)]
 #: How the vault proves at the token endpoint which client it is (OpenID Connect Core, section 9).
@@ -266,3 +267,29 @@ class ConsoleSessionsOut(BaseModel):
 
     items: list[ConsoleSessionOut]
     next_cursor: str | None = None
+
+
+class StepUpIn(Body):
+    """Whether weighty acts in the console need a fresh verification."""
+
+    required: Flag
+
+
+class StepUpOut(BaseModel):
+    """Whether weighty acts in the console need a fresh verification."""
+
+    required: bool
+    #: Counts the changes; 0: it was never set.
+    version: int
+    changed_at: MomentOut | None = None
+    changed_by: str | None = None
+
+    @classmethod
+    def of(cls, step_up: StepUp) -> "StepUpOut":
+        """Show what an account has set."""
+        return cls(
+            required=step_up.required,
+            version=step_up.version,
+            changed_at=step_up.changed_at,
+            changed_by=step_up.changed_by,
+        )

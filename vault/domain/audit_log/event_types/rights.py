@@ -15,6 +15,7 @@ RightsEvent = Literal[
     "authority.received", "authority.changed", "authority.answered",
     "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
     "approval.break_glass", "approval_rule.tightened", "approval_rule.loosened",
+    "step_up.required", "step_up.lifted",
 ]  # fmt: skip
 
 _OF_NONE: Final = NoSentence.OF_NO_RECORDING
@@ -138,6 +139,14 @@ RIGHTS_EVENTS: Final[Mapping[RightsEvent, EventRules]] = {
         replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "approval_rule.loosened": EventRules(
+        closes=ClosesNothing("it opens"),
+        replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "step_up.required": EventRules(
+        closes=Closing(content="step_up", until="account_object", subject="result"),
+        replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "step_up.lifted": EventRules(
         closes=ClosesNothing("it opens"),
         replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),

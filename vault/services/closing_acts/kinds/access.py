@@ -11,7 +11,8 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.domain.playback.link_key import LinkCut
-from vault.domain.stored.closing_content import APPROVAL_RULE, LINK_CUT
+from vault.domain.sign_in.step_up import StepUp
+from vault.domain.stored.closing_content import APPROVAL_RULE, LINK_CUT, STEP_UP
 from vault.services.closing_acts.kinds.kind import (
     AnyClosingKind,
     ClosingKind,
@@ -84,6 +85,16 @@ def _tighten_rule(tx: Transaction, event: AccessEvent, rule: ApprovalRule) -> No
         tx.approval_rules.tighten(account_id, rule)
 
 
+def _read_step_up(tx: Transaction, event: AccessEvent) -> StepUp:
+    return tx.step_ups.get(event.account_id or "")
+
+
+def _require_step_up(tx: Transaction, event: AccessEvent, step_up: StepUp) -> None:
+    account_id = restored_account(tx, event)
+    if account_id is not None:
+        tx.step_ups.require(account_id, step_up)
+
+
 ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
     "link.revoked": without_content(_revoke_link),
     "link.cut": ClosingKind(content=LINK_CUT, read=_read_cut, apply=_cut_links),
@@ -95,4 +106,5 @@ ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
     "approval.vetoed": without_content(_end_approval),
     "approval.executed": without_content(_end_approval),
     "approval_rule.tightened": ClosingKind(content=APPROVAL_RULE, read=_read_rule, apply=_tighten_rule),
+    "step_up.required": ClosingKind(content=STEP_UP, read=_read_step_up, apply=_require_step_up),
 }

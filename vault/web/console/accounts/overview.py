@@ -155,6 +155,8 @@ async def post_switch(here: Setting) -> str:
     """Switch recording on or off, with the account's name typed."""
     enabled = here.form.text("enabled") == "on"
     body = here.confirmed(SwitchIn, {"enabled": enabled, "reason": here.form.text("reason") or None})
+    if not enabled:
+        await here.require_verified()
     await here.vault.accounts.switch.set(
         here.account_id, enabled=body.enabled, reason=body.reason, actor=here.actor
     )

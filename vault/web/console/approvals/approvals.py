@@ -101,6 +101,7 @@ async def decide_approval(here: Approving, approval: ApprovalId) -> str:
     decision = _DECISIONS.get(here.form.text("decision"), "veto")
     if decision == "approve":
         here.confirm()
+        await here.require_verified()
     body = checked(DecisionOnIn, {"decision": decision, "digest": here.form.text("digest") or None})
     decided = await here.vault.approvals.approvals.decide(
         here.account_id, approval, body.decision, digest=body.digest, actor=here.actor

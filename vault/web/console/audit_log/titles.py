@@ -153,6 +153,8 @@ _TITLES: Final[dict[str, str]] = translatable(
         "approval.break_glass": "Act carried out in an emergency without approval",
         "approval_rule.tightened": "Approval rule made stricter",
         "approval_rule.loosened": "Approval rule made looser",
+        "step_up.required": "Verification for weighty acts required",
+        "step_up.lifted": "Verification for weighty acts not required any more",
         "message.sent": "Message sent to a receiver",
         "message.accepted": "Message taken by its receiver",
         "message.superseded": "Message not sent any more",

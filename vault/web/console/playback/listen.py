@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import Path, Response
 
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
-from vault.errors import Invalid
+from vault.domain.playback.link import HELD_PURPOSES
+from vault.errors import Invalid, Refused
 from vault.services.playback.link_request import LinkRequest
 from vault.web.console.acts import comes_back
 from vault.web.console.forms import NONCE, checked
@@ -41,7 +42,9 @@ async def post_listening(here: Sharing, recording: RecordingId) -> Response:
         if values["purpose"] is None:
             raise WordedInvalid(gettext("Choose a purpose: it is logged."), field="purpose")
         body = checked(LinkIn, values)
-    except Invalid as error:
+        if body.purpose in HELD_PURPOSES:
+            await here.require_verified()
+    except (Invalid, Refused) as error:
         if not here.allows("recordings:read"):
             raise
         return await get_recording(here.wrong(error), recording)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
-from vault.domain.playback.link import DEFAULT_SESSIONS, Purpose
+from vault.domain.playback.link import DEFAULT_SESSIONS, HELD_PURPOSES, Purpose
 from vault.services.playback.link_request import LinkRequest
 from vault.web.console.acts import comes_back
 from vault.web.console.forms import checked
@@ -53,6 +53,8 @@ async def share_recording(here: Sharing, recording: RecordingId) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
+        if here.form.text("purpose") in HELD_PURPOSES:
+            await here.require_verified()
         wanted = _link_request(here)
         _, token = await here.vault.playback.links.create(
             here.account_id, recording, wanted, actor=here.actor

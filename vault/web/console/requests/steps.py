@@ -120,6 +120,7 @@ async def decide_request(here: Guarding, request_id: RequestId) -> str:
     """Decide as it was checked, with the account's name typed."""
     body = _checked_before(here.form)
     here.confirm()
+    await here.require_verified()
     decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     sent = {"request": request_id, "decision": decision}
     decide = here.vault.requests.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)

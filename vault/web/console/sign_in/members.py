@@ -18,6 +18,7 @@ from vault.web.schemas.accounts.settings import KeyIn
 
 router = console_router()
 Granting = Annotated[Here, needs("keys:write")]
+Setting = Annotated[Here, needs("settings:write")]
 Name = Annotated[str, Path(max_length=64)]
 SECTION: Final = "Access"
 TABS: Final = (
@@ -42,7 +43,17 @@ async def show_access(here: Granting) -> Response:
         following=next_cursor(members, _PAGE, lambda one: (one.row.first_at, one.row.id)),
         connections=await here.vault.sign_in.connections.list(here.account_id),
         public_url=here.public_url,
+        step_up=await here.vault.sign_in.step_up.read(here.account_id),
     )
+
+
+@acts(router, "/access/step-up", again=show_access)
+async def set_step_up(here: Setting) -> str:
+    """Set whether weighty acts need a fresh verification; to set that is one of them."""
+    await here.require_verified()
+    required = here.form.text("required") == "on"
+    await here.vault.sign_in.step_up.set(here.account_id, required=required, actor=here.actor)
+    return f"/access?done={'step_up_on' if required else 'step_up_off'}"
 
 
 @acts(router, "/access/sessions/{session}/end", again=show_access)
@@ -92,6 +103,7 @@ async def make_key(here: Granting) -> Response:
         sent = {"name": here.form.text("title"), "scopes": here.form.many("scopes")}
         body = checked(KeyIn, sent, called={"name": "title"})
         require_grantable(scopes_beyond("api_key", here.allows, body.scopes))
+        await here.require_verified()
         _, text = await here.vault.accounts.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=here.account_id, actor=here.actor
         )

@@ -5,9 +5,10 @@ from typing import Annotated, Final
 from fastapi import Path, Request, Response
 
 from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.step_up import is_fresh
 from vault.errors import Invalid, NotFound, Refused, VaultError
 from vault.services.service import Vault
-from vault.services.sign_in.own_passkeys import FRESH, require_fresh
+from vault.services.sign_in.own_passkeys import require_fresh
 from vault.web.console.access import Person, SignedInPerson
 from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import message_page
@@ -63,6 +64,27 @@ async def verify_person(request: Request, vault: TheVault, person: Person) -> Re
     return see_other("/console/passkeys?done=verified")
 
 
+@router.get("/verification")
+async def show_verification(request: Request, vault: TheVault, person: Person) -> Response:
+    """Ask whoever is signed in to confirm it, by a passkey or at the provider, for an act in another tab."""
+    try:
+        return await _verification(request, vault, person)
+    except NotFound:
+        text = gettext("You signed in with an API key, which confirms nothing.")
+        return message_page(gettext("Confirm that it is you"), text, status=404)
+
+
+@router.post("/verification")
+async def confirm_person(request: Request, vault: TheVault, person: Person) -> Response:
+    """Note that the person has just proved a passkey, for an act in another tab."""
+    form = await read_form(request)
+    try:
+        await vault.sign_in.own_passkeys.verify(person.session, form.text("answer"))
+    except SignInRefused as error:
+        return await _verification(request, vault, person, wrong=error)
+    return see_other("/console/verification")
+
+
 @router.post("/passkeys/options")
 async def ask_for_another_passkey(vault: TheVault, person: Person) -> Response:
     """Return what a browser is asked for to make another passkey."""
@@ -103,15 +125,28 @@ async def _page(
     request: Request, vault: Vault, person: SignedInPerson, *, wrong: VaultError | None = None
 ) -> Response:
     own = await vault.sign_in.own_passkeys.list(*_who(person))
-    verified_at = person.session.verified_at
     return translated_page(
         "console/passkeys.html",
         status=_status(wrong),
         passkeys=own,
-        is_fresh=verified_at is not None and verified_at + FRESH > request.app.state.clock(),
+        is_fresh=is_fresh(person.session, request.app.state.clock()),
         origin=vault.sign_in.passkeys.proofs.site.origin,
         wrong=None if wrong is None else words_of_error(wrong)[0],
         done=translated(_DONE[done]) if (done := request.query_params.get("done", "")) in _DONE else None,
+    )
+
+
+async def _verification(
+    request: Request, vault: Vault, person: SignedInPerson, *, wrong: SignInRefused | None = None
+) -> Response:
+    return translated_page(
+        "console/verification.html",
+        status=200 if wrong is None else 401,
+        provider=await vault.sign_in.step_up.provider_of(person.session),
+        is_fresh=is_fresh(person.session, request.app.state.clock()),
+        was_asked=request.query_params.get("asked") == "1",
+        origin=vault.sign_in.passkeys.proofs.site.origin,
+        wrong=None if wrong is None else words_of_error(wrong)[0],
     )
 
 

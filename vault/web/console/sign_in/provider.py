@@ -47,7 +47,11 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
     try:
         check_rate(request)
         count_begun(request)
-        begun = await vault.sign_in.sign_in.begin(connection, return_path=request.query_params.get("next"))
+        begun = await vault.sign_in.sign_in.begin(
+            connection,
+            return_path=request.query_params.get("next"),
+            fresh=request.query_params.get("fresh") == "1",
+        )
     except NotFound:
         count_failure(request)
         return _refused(WordedInvalid(gettext(_NO_ADDRESS)), 404)
