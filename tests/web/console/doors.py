@@ -244,6 +244,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
 OTHERS: Final = {
     ("GET", "/"),
     ("GET", "/console"),
+    ("POST", "/console/accounts"),
     ("GET", "/console/sign-in"),
     ("POST", "/console/sign-in"),
     ("GET", "/console/signed-in"),

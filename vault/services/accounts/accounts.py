@@ -68,6 +68,12 @@ class Accounts:
         known = found.id
         return await self.database.write(lambda tx: self._rename(tx, known, name, locale, actor)), False
 
+    async def open_new(self, ref: str, *, name: str | None, locale: str | None, actor: str) -> Account:
+        """Open an account that there is not. Raises Invalid for one that there is, or is not allowed in URLs."""
+        if await self.database.read(lambda tx: tx.accounts.find(ref)) is not None:
+            raise Invalid("There is an account of this name.", field="account")
+        return await self._insert(ref, name or ref, locale or "en", actor)
+
     async def _insert(self, ref: str, name: str, locale: str, actor: str) -> Account:
         if not _REF.fullmatch(ref) or ref.startswith("acct_"):
             raise Invalid(

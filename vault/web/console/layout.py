@@ -86,6 +86,7 @@ DONE: Final = translatable(
         "key_revoked": "The key is revoked.",
         "connected": "The platform is connected. Enter the settings below there.",
         "disconnected": "The connection is deleted.",
+        "account_opened": "The account is open. Recording is on.",
         "account_set": "The settings of the account are changed.",
         "rotating": "The account's key is being replaced.",
         "link_key_registered": "The key is registered: links that it signs open recordings from now on.",

@@ -15,8 +15,8 @@ from vault.web.console.registers import authority_requests, disclosures, recipie
 from vault.web.console.requests import callback, closure, requests, steps
 from vault.web.console.retention import holds
 from vault.web.console.retention import policy as retention
-from vault.web.console.sign_in import connections as sign_in_connections
 from vault.web.console.sign_in import (
+    choose_account,
     invitations,
     members,
     own_passkeys,
@@ -25,6 +25,7 @@ from vault.web.console.sign_in import (
     provisioning,
     sign_in,
 )
+from vault.web.console.sign_in import connections as sign_in_connections
 
 ROUTERS: Final = (
     sign_in.front_router,
@@ -32,6 +33,7 @@ ROUTERS: Final = (
     provider.router,
     passkeys.router,
     own_passkeys.router,
+    choose_account.router,
     overview.router,
     recordings.router,
     listen.router,

@@ -22,6 +22,7 @@ from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import landing, message_page
 from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router, error_page
+from vault.web.console.sign_in.choose_account import accounts_page
 from vault.web.console.sign_in.limits import check_rate, count_failure
 from vault.web.console.sign_in.provider import last_provider
 from vault.web.http.auth import TheVault
@@ -63,7 +64,7 @@ async def get_front(request: Request) -> Response:
 
 
 @router.get("")
-async def get_home(vault: TheVault, person: Person) -> Response:
+async def get_home(request: Request, vault: TheVault, person: Person) -> Response:
     """Lead to the session's account; an operator chooses one."""
     if person.session.account_id is not None:
         account = await vault.accounts.accounts.find(person.session.account_id)
@@ -72,8 +73,7 @@ async def get_home(vault: TheVault, person: Person) -> Response:
         return _without_role(person, account) if start is None else see_other(path_of(account.ref) + start)
     if not person.session.scopes:
         return _without_role(person, None)
-    accounts = await vault.accounts.accounts.list(None, after=None, limit=200)
-    return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
+    return await accounts_page(request, vault, person)
 
 
 def _without_role(person: SignedInPerson, account: Account | None) -> Response:
