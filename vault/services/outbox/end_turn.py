@@ -131,9 +131,9 @@ class _TurnEnd:
     def _warn(self, turn: Turn, before: Health, after: Health) -> None:
         """Tell the account, by its log, that a destination fails or was switched off."""
         if after.disabled_at is not None and before.disabled_at is None:
-            count = self._tx.outbox_outcomes.delete_all(turn.destination)
+            self._tx.outbox_outcomes.empty(turn.destination)
             self._log_destination("destination.disabled")
-            _LOG.error("outbox.destination_disabled", account_id=turn.account_id, count=count)
+            _LOG.error("outbox.destination_disabled", account_id=turn.account_id)
         elif after.warned > before.warned:
             self._log_destination("destination.failing")
             _LOG.warning("outbox.destination_fails", account_id=turn.account_id)

@@ -24,7 +24,7 @@ from vault.services.outbox.kind import AnyKind
 from vault.services.outbox.permit import Permitted, permit
 from vault.services.outbox.send_turn import SentTurn
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.job import HOURLY, ClaimJob, IntervalJob, Job
+from vault.services.shared.job import EACH_MINUTE, HOURLY, ClaimJob, IntervalJob, Job
 from vault.services.shared.receiver_answers import seal_answer
 from vault.structured_log import Log
 
@@ -130,6 +130,9 @@ class SendOutbox:
         """Return the work on messages that wait, and on attempts that are old."""
         return [
             ClaimJob(work=Work.OUTBOX, step=self, needs_objects=False, stop=self.stop),
+            IntervalJob(
+                name="empty_destinations", run=self.empty_destinations, every=EACH_MINUTE, needs_objects=False
+            ),
             IntervalJob(name="forget_attempts", run=self.forget_attempts, every=HOURLY, needs_objects=False),
         ]
 
@@ -178,6 +181,11 @@ class SendOutbox:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def empty_destinations(self) -> None:
+        """Delete what still waits for destinations that were switched off or deleted, in batches."""
+        while await self.database.write(lambda tx: tx.outbox.empty_one_destination()):
+            pass
 
     async def forget_attempts(self) -> None:
         """Delete attempts that are older than 30 days."""

@@ -30,6 +30,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from vault.database.schema.core import MICROSECOND
 from vault.database.schema.outbox import outbox_destinations, outbox_messages
 from vault.database.signals import Work, wake, wake_at
+from vault.database.sql.destinations import TAKEN_DOWN
 from vault.database.sql.dialect import DatabaseNow, insert_into, is_postgresql, later
 from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.outbox.messages import MESSAGE_COLUMNS, message_of
@@ -200,7 +201,8 @@ def _notice(*, on_postgresql: bool) -> ReturningInsert[*tuple[Any, ...]]:
     put = insert_into(outbox_destinations, on_postgresql=on_postgresql).from_select(
         NEW_MESSAGES.selected_columns.keys(), NEW_MESSAGES
     )
-    values = {"account_id": put.excluded.account_id}
+    is_down = _D.account_id == TAKEN_DOWN
+    values = {"account_id": case((is_down, TAKEN_DOWN), else_=put.excluded.account_id)}
     taken = put.on_conflict_do_update(index_elements=["destination"], set_=values)
     return taken.returning(_D.destination, _D.disabled_at)
 

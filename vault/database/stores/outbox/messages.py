@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from vault.database.schema.outbox import outbox_attempts, outbox_messages
 from vault.database.signals import Work, wake
-from vault.database.sql.destinations import set_up_destination
+from vault.database.sql.destinations import empty_one_destination, set_up_destination
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.message import Message
@@ -56,6 +56,10 @@ class OutboxRows(Rows):
         query = select(func.count(), func.min(_M.at, type_=_M.at.type)).where(_M.kind == kind)
         number, oldest = self._db.execute(query).one()
         return number, oldest
+
+    def empty_one_destination(self) -> bool:
+        """Delete a batch of what a destination has that was switched off or taken down; False if there is none."""
+        return empty_one_destination(self._db)
 
     def forget_attempts(self, before: datetime) -> bool:
         """Delete a batch of attempts older than ``before``; False if there are none."""

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, select, update
 
 from vault.database.schema.core import recordings
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
+from vault.database.sql.destinations import empty_destination
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.rows import Rows
@@ -108,10 +109,9 @@ class OutboxOutcomes(Rows):
         """Delete messages that were accepted, are given up, or must not be sent any more; return their ids."""
         return set(self._db.execute(_DELETE, _of(turn, ids)).scalars()) if ids else set()
 
-    def delete_all(self, destination: str) -> int:
-        """Delete what waits for a destination that was switched off; return how much that was."""
-        waiting = and_(_M.destination == destination, _M.lease_until.is_(None))
-        return self._db.execute(delete(outbox_messages).where(waiting)).rowcount
+    def empty(self, destination: str) -> None:
+        """Delete some of what waits for a destination that was switched off: the rest goes in batches."""
+        empty_destination(self._db, destination, attempts=False)
 
     def put_back(self, turn: Turn, message_id: str, due_at: datetime) -> None:
         """Give back the lease of a message that was sent: it is due again at ``due_at``."""
