@@ -9,6 +9,7 @@ from tests.fakes.identity_provider import IdentityProvider
 from tests.support.parties import ME
 from tests.support.provisioned import ACTOR, connect, provision, scopes, set_active, setting_of, sign_in, tell
 from tests.support.service_house import House, another_node, new_house
+from tests.support.statements import statements
 from vault.domain.accounts.roles import SCOPES_OF_ROLE, Role
 from vault.services.sign_in.provisioned_groups import OpenedGroup
 from vault.services.sign_in.provisioned_users import OpenedUser
@@ -131,3 +132,17 @@ async def test_without_groups_the_claim_gives_the_roles(node: House, provider: I
     assert await scopes(node, again) == LISTENER | AUDITOR
     await node.vault.sign_in.provisioning.delete(node.account.id, **ME)
     assert await scopes(node, again) == frozenset()
+
+
+async def test_the_cost_grows_with_those_whose_roles_change(node: House):
+    """With the members by their own rows alone: nobody of these has signed in so far."""
+    await connect(node, ROLES)
+    await provision(node, roles_from="group_names")
+    users = [await tell(node, f"u{number}") for number in range(30)]
+    costs = []
+    for size in (3, 30):
+        told = await group(node, f"of {size}")
+        with statements() as sent:
+            await change(node, told, members=[{"value": one.row.id} for one in users[:size]])
+        costs.append(len(sent))
+    assert costs[1] - costs[0] <= 30 - 3

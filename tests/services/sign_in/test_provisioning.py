@@ -123,6 +123,23 @@ async def test_only_who_is_active_signs_in(node: House, provider: IdentityProvid
     assert await scopes(node, await sign_in(node, provider, connection, "ada"))
 
 
+async def test_who_left_comes_in_by_no_other_connection(node: House, provider: IdentityProvider):
+    """Of the same provider; whom the directory does not name does, by that one."""
+    connection = await connect(node)
+    stored = await node.vault.sign_in.connections.get(node.account.id, "main")
+    change = ConnectionChange(settings=stored.settings, keep_secret=False)
+    other = (await node.vault.sign_in.connections.set(node.account.id, "second", change, **ME)).id
+    await provision(node)
+    ada = await tell(node, "ada")
+    begun = [await sign_in(node, provider, one, "ada") for one in (connection, other)]
+    await set_active(node, ada, active=False)
+    assert [await scopes(node, one) for one in begun] == [None, None]
+    for one in (connection, other):
+        with pytest.raises(SignInRefused, match="does not name you"):
+            await sign_in(node, provider, one, "ada")
+    assert await scopes(node, await sign_in(node, provider, other, "ben"))
+
+
 async def test_another_external_id_is_another_person(node: House, provider: IdentityProvider):
     """The one before has lost access, as if the user had left."""
     connection = await connect(node)

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,49 +53,59 @@ class ProvisioningHashes:
 def with_group_roles(
     tx: Transaction, person: PersonRow, setting: Provisioning | None, roles: GroupRoles
 ) -> PersonRow:
-    """Return a person who signs in or whose groups changed, with what the groups give in place of the claim.
+    """Return a person who signs in, with what the groups give in place of the claim.
 
     Roles that no group gives stay as the claim said at the last sign-in.
     """
-    mine = setting is not None and setting.connection_id == person.connection_id
-    if setting is None or not mine or setting.roles_from == "claim":
+    if setting is None or setting.connection_id != person.connection_id or setting.roles_from == "claim":
         return person
-    given = tx.sign_in.roles(person.account_id)
-    kept = [one for one in person.role_ids if one in given and given[one].role not in GROUP_ROLES]
-    return replace(person, role_ids=(*kept, *_of_groups(tx, person, setting, roles)))
+    given = _given(tx, setting, roles, [person.identity or ""])
+    return replace(person, role_ids=(*_of_the_claim(tx, person), *given.get(person.identity or "", ())))
 
 
 def apply_groups(
-    tx: Transaction, setting: Provisioning, roles: GroupRoles, identities: Iterable[str], *, actor: str
+    tx: Transaction, setting: Provisioning, roles: GroupRoles, identities: Collection[str], *, actor: str
 ) -> None:
-    """Give people what their groups give now; what is gone ends now. The caller holds the account's exclusive lock."""
+    """Give people what their groups give now; what is gone ends now. The caller holds the account's exclusive lock.
+
+    What it costs grows with those whose roles change, not with those who are named.
+    """
     if setting.roles_from == "claim":
         return
-    for identity in identities:
-        for person in tx.people.same(setting.account_id, identity):
-            now = with_group_roles(tx, person, setting, roles)
-            if person.removed_at is None and set(now.role_ids) != set(person.role_ids):
-                tx.people.give(person, now.role_ids)
-                apply_roles(tx, setting.account_id, person.id, at=tx.now(), actor=actor)
+    account_id, given = setting.account_id, _given(tx, setting, roles, identities)
+    for person in tx.people.of_identities(account_id, setting.connection_id, identities):
+        now = (*_of_the_claim(tx, person), *given.get(person.identity or "", ()))
+        if set(now) != set(person.role_ids):
+            tx.people.give(person, now)
+            apply_roles(tx, account_id, person.id, at=tx.now(), actor=actor)
 
 
 def drop_group_roles(tx: Transaction, setting: Provisioning) -> None:
     """Take from all people of the connection what groups gave; ``apply_roles`` makes it true in open sessions."""
-    given = tx.sign_in.roles(setting.account_id)
     for person in tx.people.of_connection(setting.account_id, setting.connection_id):
-        kept = [one for one in person.role_ids if one in given and given[one].role not in GROUP_ROLES]
+        kept = _of_the_claim(tx, person)
         if kept != list(person.role_ids):
             tx.people.give(person, kept)
 
 
-def _of_groups(tx: Transaction, person: PersonRow, setting: Provisioning, roles: GroupRoles) -> Sequence[str]:
-    """Return the mappings that the groups of an active person give, each once."""
-    users = tx.provisioned_users.of_identity(person.account_id, person.identity or "")
-    found: dict[str, None] = {}
-    for user in users:
-        for group in tx.provisioned_groups.of_user(person.account_id, user.id) if user.is_active else ():
-            found |= dict.fromkeys(roles.get(group.value_hash(setting.roles_from) or b"", ()))
-    return list(found)
+def _of_the_claim(tx: Transaction, person: PersonRow) -> list[str]:
+    """Return the mappings of roles that no group gives."""
+    if not person.role_ids:
+        return []
+    given = tx.sign_in.roles(person.account_id)
+    return [one for one in person.role_ids if one in given and given[one].role not in GROUP_ROLES]
+
+
+def _given(
+    tx: Transaction, setting: Provisioning, roles: GroupRoles, identities: Collection[str]
+) -> Mapping[str, Collection[str]]:
+    """Return the mappings that the groups of active people give, by the person, each once."""
+    found = defaultdict[str, dict[str, None]](dict)
+    for identity, value in tx.provisioned_groups.values_of(
+        setting.account_id, identities, setting.roles_from
+    ):
+        found[identity] |= dict.fromkeys(roles.get(value, ()))
+    return found
 
 
 def _hash(key: bytes, what: str, text: str) -> bytes:

@@ -1,6 +1,6 @@
 """Provisioning of an account: its setting and tokens, and the users and groups that the directory told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from vault.domain.sign_in.provisioning import (
     Provisioning,
     ProvisioningToken,
     ResourceFilter,
+    RolesFrom,
 )
 
 _S, _T, _U, _G, _M = (
@@ -184,11 +185,18 @@ class ProvisionedGroupRows(Rows):
         members = self._members(account_id, [row["id"] for row in rows])
         return [of_row(ProvisionedGroup, row, members=members.get(row["id"], ())) for row in rows]
 
-    def of_user(self, account_id: str, user_id: str) -> Sequence[ProvisionedGroup]:
-        """Return the groups of a user, without their members."""
-        mine = select(_M.group_id).where(_M.account_id == account_id, _M.user_id == user_id)
-        query = select(provisioned_groups).where(_G.account_id == account_id, _G.id.in_(mine))
-        return [of_row(ProvisionedGroup, row, members=()) for row in self._db.execute(query).mappings()]
+    def values_of(
+        self, account_id: str, identities: Collection[str], roles_from: RolesFrom
+    ) -> Sequence[tuple[str, bytes]]:
+        """Return each of these humans who is active, with the hash of each group: of its name, or its external id."""
+        value = _G.external_hash if roles_from == "group_external_ids" else _G.name_hash
+        query = (
+            select(_U.identity, value.label("value"))
+            .join(provisioned_members, _M.user_id == _U.id)
+            .join(provisioned_groups, _G.id == _M.group_id)
+            .where(_U.account_id == account_id, _U.identity.in_(identities), _U.is_active, value.is_not(None))
+        )
+        return [(row.identity, row.value) for row in self._db.execute(query.order_by(_U.identity, _G.id))]
 
     def count_members(self, account_id: str) -> int:
         """Return the number of memberships of all groups."""

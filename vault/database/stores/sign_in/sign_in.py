@@ -1,6 +1,6 @@
 """Sign-in connections, their roles, people, and attempts to sign in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -229,6 +229,14 @@ class PersonRows(Rows):
         """Return the people who signed in by a connection and are not removed."""
         mine = (_P.account_id == account_id) & (_P.connection_id == connection_id) & _P.removed_at.is_(None)
         return [person_of(row) for row in self._db.execute(select(people).where(mine)).mappings()]
+
+    def of_identities(
+        self, account_id: str, connection_id: str, identities: Collection[str]
+    ) -> Sequence[PersonRow]:
+        """Return those of a connection's people who are one of these humans and are not removed."""
+        mine = (_P.account_id == account_id) & (_P.connection_id == connection_id) & _P.removed_at.is_(None)
+        query = select(people).where(mine, _P.identity.in_(identities)).order_by(_P.id)
+        return [person_of(row) for row in self._db.execute(query).mappings()]
 
     def give(self, person: PersonRow, role_ids: Sequence[str]) -> None:
         """Write which mappings give a person of a provider something now."""
