@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from tests.support.database_rows import announcement, open_account
+from tests.support.database_rows import NOW, announcement, open_account
 from vault.database.engines.migrate import (
     alembic_config,
     check_postgresql,
@@ -24,6 +25,8 @@ from vault.database.engines.migrate import (
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.database.sql.postgresql_url import engine_url
+from vault.database.stores.calls.call_changes import BEGINNING
+from vault.database.stores.calls.call_facts import CallFactRow
 from vault.errors import StartRefused, Unavailable
 
 #: In microseconds since 1970: a time at which a call can have been.
@@ -218,3 +221,33 @@ async def test_recordings_with_an_impossible_time_are_computed_again(tmp_path: P
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT call_ref, policy_version FROM recordings")
         assert dict(rows.fetchall()) == {"usual": 7, "zero": -1, "far": -1, "none": 7}
+
+
+async def test_calls_of_an_earlier_release_come_first_among_changes(tmp_path: Path):
+    """Each once, however many facts it has, and before what changes after the upgrade."""
+    path = tmp_path / "vault.db"
+    database = SqliteDatabase(path)
+    await open_account(database)
+    for number, ref in enumerate(("b", "a", "b")):
+        row = CallFactRow(
+            id=f"fact_{number}", account_id="acct_a", call_ref=ref, delivery=f"d{number}", at=NOW,
+            started_at=None, ended_at=None, sealed_facts=b"sealed", key_version=1,
+        )  # fmt: skip
+        await database.write(lambda tx, row=row: tx.call_facts.add(row))
+    database.close()
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as made:
+        config = alembic_config()
+        config.attributes["connection"] = made
+        command.downgrade(config, "0072")
+    migrate_sqlite(path)
+    database = SqliteDatabase(path)
+    first = await database.read(lambda tx: tx.call_changes.page("acct_a", BEGINNING, limit=9))
+    assert [(one.call_ref, one.place.number, one.erased) for one in first] == [
+        ("a", 0, False),
+        ("b", 0, False),
+    ]
+    later = replace(row, id="fact_9", call_ref="c", delivery="d9")
+    await database.write(lambda tx: tx.call_facts.add(later))
+    rest = await database.read(lambda tx: tx.call_changes.page("acct_a", first[-1].place, limit=9))
+    assert [one.call_ref for one in rest] == ["c"]
+    database.close()
