@@ -115,9 +115,8 @@ def decide(tenant: Tenant) -> Sent:
 
 
 def listen(tenant: Tenant) -> Sent:
-    """Hear a restricted recording."""
-    said = {"purpose": "legal_claims", "purpose_text": "a claim"}
-    return f"/recordings/{restricted(tenant)}/listening", said
+    """Hear a recording as one in quarantine is heard."""
+    return f"/recordings/{tenant.uploaded(AUDIO)}/listening", {"purpose": "consent_check"}
 
 
 def share(tenant: Tenant) -> Sent:
