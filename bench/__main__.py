@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import cost
+from bench.account_usage import account_usage
 from bench.archive_work import archive
 from bench.call_start import call_start
 from bench.capacity import capacity
@@ -66,6 +67,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "waiting": waiting,
     "events": events,
     "pace": pace,
+    "usage": account_usage,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
@@ -81,6 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = f"any of: {', '.join(_PARTS)}; or one of: {', '.join(_ALONE)}"
     parser.add_argument("parts", nargs="*", metavar="PART", help=names)
+    parser.add_argument("--recordings", type=int, default=100_000, help="of usage; its aim is for a million")
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing"
     )
@@ -88,6 +91,8 @@ def main() -> None:
     if len(asked.parts) == 1 and asked.parts[0] in _ALONE:
         if asked.quick and asked.parts[0] == "events":
             events(quick=True)
+        elif asked.parts == ["usage"]:
+            account_usage(asked.recordings)
         else:
             _ALONE[asked.parts[0]]()
         return

@@ -40,6 +40,8 @@ PAGES: Final[Mapping[str, str]] = {
     "overview": "",
     "numbers": "/numbers",
     "missing": "/missing",
+    "usage": "/usage",
+    "usage, by month": "/usage?by=month",
     "recordings": "/recordings",
     "recordings, refused": "/recordings?state=refused",
     "recordings, waiting": "/recordings?state=received",

@@ -11,6 +11,7 @@ from tests.support.example_account import CALLER_NATIONAL
 PAGES: Final = {
     "overview": "",
     "calls-without": "/missing",
+    "usage": "/usage",
     "recordings": "/recordings",
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
@@ -75,6 +76,7 @@ NO_PAGES: Final = {
     "/quarantine/results/{result}": "led to by a form: quarantine-result",
     "/people/export.csv": "a file",
     "/access/provisioning": "test_provisioning.py fills it",
+    "/usage/export.csv": "a file",
     "/log/events/{index}/proof": "a file",
     "/log/export": "a file",
     "/requests/{request_id}/receipt": "a file",

@@ -15,6 +15,7 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Overview": {
         "overview": "The recording switch, what needs somebody, and the last 14 days",
         "calls-without": "Calls that ended and have no recording",
+        "usage": "What the account uses, by day or month",
         "switch-off": "To switch recording off, the name of the account is typed",
     },
     "Recordings": {

@@ -146,6 +146,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/authority-requests/{authority_request}"): ("audit:read", None),
     ("PATCH", "/authority-requests/{authority_request}"): ("privacy:write", {}),
     ("GET", "/limits"): ("recordings:read", None),
+    ("GET", "/usage"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
     ("GET", "/sign-in-connections"): ("keys:write", None),
     ("PUT", "/sign-in-connections/{name}"): ("keys:write", SIGN_IN),

@@ -39,6 +39,7 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("get_recording_history", "items"): Grows(_DOCUMENT),
     ("get_evidence", "chain"): Grows("a call has a maximum of facts and of consent events"),
     ("get_key_rotation", "before"): "one for each version of the account's key",
+    ("get_usage", "periods"): "at most MOST_DAYS days, or 120 months",
     ("get_recording", "reasons"): "one for each cause of a decision",
     ("get_recording", "restricted_by"): "each party once, and requests: who lifts a restriction names all of them",
     ("get_recording", "voices"): "two",

@@ -18,6 +18,7 @@ from vault.database.stores.accounts.connections import ConnectionRows
 from vault.database.stores.accounts.console_sessions import ConsoleSearchRows, ConsoleSessionRows
 from vault.database.stores.accounts.overview import OverviewRows
 from vault.database.stores.accounts.stored_answers import StoredAnswerRows
+from vault.database.stores.accounts.usage import UsageRows
 from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
 from vault.database.stores.audit_log.access_events import EventRows, LogAllowanceRows
 from vault.database.stores.audit_log.checkpoints import CheckpointRows
@@ -108,6 +109,7 @@ class Transaction:
     console_sessions = _Store(ConsoleSessionRows)
     console_searches = _Store(ConsoleSearchRows)
     overview = _Store(OverviewRows)
+    usage = _Store(UsageRows)
     names = _Store(NameRows)
     accounts = _Store(AccountRows)
     account_limits = _Store(AccountLimitRows)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
+from vault.services.accounts.usage import CountUsage
 from vault.services.admission.quarantine import Quarantine
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
@@ -62,6 +63,8 @@ class Jobs:
     end_sessions: EndSessions
     #: Tell accounts who heard unusually many recordings.
     watch_access: WatchAccess
+    #: Add up what each account uses.
+    count_usage: CountUsage
     #: Sequence events into the log's tree, sign and anchor its head, publish it.
     log_publisher: LogPublisher
     #: Send the access log to the operator's SIEM.

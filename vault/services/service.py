@@ -10,6 +10,7 @@ from vault.services.accounts.console_sessions import ConsoleSearches, ConsoleSes
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.overview import Overview
 from vault.services.accounts.switch_settings import SwitchSettings
+from vault.services.accounts.usage import Usage
 from vault.services.admission.quarantine import Quarantine
 from vault.services.approvals.approvals import Approvals
 from vault.services.approvals.rules import ApprovalRules
@@ -80,13 +81,12 @@ class AccountServices:
 
     accounts: Accounts
     api_keys: ApiKeys
-    #: Sign people in to the console; find, list and end their sessions.
+    #: Sign people in to the console; find, list and end their sessions; store their searches.
     console_sessions: ConsoleSessions
-    #: Store searches of the console, for some minutes.
     console_searches: ConsoleSearches
-    #: Count what the overview of an account shows.
+    #: Count what the overview of an account shows, and what the account uses.
     overview: Overview
-    #: Answer a repeated request with the first response.
+    usage: Usage
     idempotency: Idempotency
     #: Connect an account to telephony platforms; list, show and delete its connections.
     connections: Connections

@@ -39,7 +39,7 @@ from vault.web.routes import (
     recordings,
     sign_in,
 )
-from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key
+from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key, usage
 from vault.web.routes.approvals import approvals
 from vault.web.routes.calls import calls, metadata, webhooks
 from vault.web.routes.consent import consent, notices, rules
@@ -60,8 +60,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, deliveries, closure, limits, calls, find_recordings, recordings, metadata, recording_notes,
-    consent, requests, callback, notices, rules, links, link_keys, holds,
+    webhooks, accounts, deliveries, closure, limits, usage, calls, find_recordings, recordings, metadata,
+    recording_notes, consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, provisioning,
     player_links, sessions, player_notes, doorways, html, node,

@@ -4,13 +4,11 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import event, insert, select
 
 from tests.support.service_house import House
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
-from vault.database.stores.accounts import overview
 from vault.database.stores.accounts.overview import LIMIT
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import Numbers
@@ -29,8 +27,8 @@ async def test_what_is_set_aside_is_counted_by_reason_and_by_the_days_that_are_l
         reasons = [] if code is None else [{"code": code, "text": "t"}, {"code": "other", "text": "t"}]
         await either.set(one, state=str(State.REFUSED), reasons=reasons)
     numbers: Numbers = await either.vault.accounts.overview.numbers(account_id)
-    assert numbers.refusals[0] == ("switched_off", 2)
-    assert dict(numbers.refusals) == {"switched_off": 2, "objection": 1, "unknown": 1}
+    refusals = {one.reason: one.number for one in numbers.counts if one.kind == "refused"}
+    assert refusals == {"switched_off": 2, "objection": 1, "unknown": 1}
     assert {left: numbers.quarantined[left] for left in (-1, 0, None)} == {-1: 1, 0: 2, None: 1}
     assert sum(numbers.quarantined.values()) == 6
 
@@ -47,8 +45,6 @@ async def test_no_number_reads_a_table_whole(house: House):
         event.listen(tx.connection, "before_cursor_execute", note)
         now = tx.now()
         rows = tx.overview
-        for count in (rows.by_day, rows.refusals, rows.failed):
-            count(house.account.id, now - 14 * _DAY)
         rows.quarantined(house.account.id, now)
         for count in (rows.held, rows.queued, rows.erasures_waiting):
             count(house.account.id)
@@ -60,23 +56,19 @@ async def test_no_number_reads_a_table_whole(house: House):
         ]
 
     found = await house.database.read(plans)
-    assert len(found) == 17
-    by_day, found = found[:10], found[9:]
-    for plan in by_day:
-        # All of a day, and each state, from an index alone.
-        assert "USING COVERING INDEX ix_recordings_" in plan, plan
-    for plan in (*by_day, *found):
+    assert len(found) == 5
+    for plan in found:
         assert "SCAN recordings" not in plan, plan
         assert "SCAN call_facts" not in plan, plan
-    for plan, index in ((found[3], "set_aside"), (found[5], "waiting")):
+    for plan, index in ((found[0], "set_aside"), (found[2], "waiting")):
         # The rows are not read: a thousand of them lie far apart.
         assert f"USING COVERING INDEX ix_recordings_{index}" in plan, plan
     assert "ix_call_facts_ended" in found[-1]
     assert "ix_recordings_call" in found[-1]
 
 
-async def test_every_recording_of_a_day_is_counted(either: House, monkeypatch: pytest.MonkeyPatch):
-    """More than a thousand, by state; above the bound the newest, and since when they are counted."""
+async def test_every_recording_of_a_day_is_counted(either: House):
+    """More than a thousand, by outcome."""
     account_id, now = either.account.id, either.vault.accounts.overview.clock()
     made = (await either.announce("rec-0")).recording_id
     states = {
@@ -100,15 +92,10 @@ async def test_every_recording_of_a_day_is_counted(either: House, monkeypatch: p
 
     await either.database.write(fill)
     numbers = await either.vault.accounts.overview.numbers(account_id)
-    counts = Counter[State]()
-    for (_, state), count in numbers.by_day.items():
-        counts[state] += count
-    assert counts == states | {State.RECEIVED: 1}
-    assert numbers.counted_since is None
-    monkeypatch.setattr(overview, "MOST_BY_DAY", 500)
-    numbers = await either.vault.accounts.overview.numbers(account_id)
-    assert sum(numbers.by_day.values()) == 500
-    assert numbers.counted_since is not None
+    counts = Counter[str]()
+    for one in numbers.counts:
+        counts[one.kind] += one.number
+    assert counts == {"available": 1200, "erased": 40, "waiting": 31, "refused": 20, "failed": 9}
 
 
 async def test_a_count_stops_at_its_limit(house: House):

@@ -48,6 +48,8 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", ""): ("recordings:read", None),
     ("GET", "/numbers"): ("recordings:read", None),
     ("GET", "/missing"): ("recordings:read", None),
+    ("GET", "/usage"): ("recordings:read", None),
+    ("GET", "/usage/export.csv"): ("recordings:read", None),
     ("GET", "/recordings"): ("recordings:read", None),
     ("POST", "/recordings/search"): ("recordings:read", {"number": "+14155550187"}),
     ("GET", "/recordings/{recording}"): ("recordings:read", None),

@@ -6,7 +6,7 @@ from tests.support.console import MARKUP, furnished, sign_in
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
 from vault.database.stores.retention.retention_policies import RetentionRun
-from vault.domain.recordings.recording import State
+from vault.domain.accounts.usage import Kind, UsageCount
 from vault.rfc3339 import write_rfc3339
 from vault.services.accounts.overview import DAYS, Numbers
 from vault.web.console.accounts.overview import by_time_left, counted, days_of
@@ -17,14 +17,18 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def numbers(**more) -> Numbers:
     """Return the numbers of an account."""
     none = {
-        "refusals": [],
         "quarantined": {},
         "held": 0,
         "queued": 0,
         "requests_due": {},
     }
-    none |= {"retention_run": None, "erasures_waiting": 0, "without_recording": 0, "counted_since": None}
-    return Numbers(**{"by_day": {}, "log_waiting": 0, "today": 20484} | none | more)
+    none |= {"retention_run": None, "erasures_waiting": 0, "without_recording": 0}
+    return Numbers(**{"counts": [], "log_waiting": 0, "today": 20484} | none | more)
+
+
+def count(day: int, kind: Kind, number: int) -> UsageCount:
+    """Return a count."""
+    return UsageCount(day=day, kind=kind, reason="", number=number, milliseconds=0, bytes=0)
 
 
 def test_the_overview_counts_what_the_account_has(house: House):
@@ -58,7 +62,14 @@ def test_a_poll_costs_nothing_while_nothing_changes(house: House):
 def test_the_chart_has_a_day_for_each_day():
     """Bars stack from the axis up, the highest fills the chart, and an empty account has none."""
     days = days_of(
-        numbers(by_day={(20484, State.AVAILABLE): 6, (20484, State.FAILED): 2, (20480, State.ERASED): 4})
+        numbers(
+            counts=[
+                count(20484, "available", 6),
+                count(20484, "failed", 2),
+                count(20484, "play", 99),
+                count(20480, "erased", 4),
+            ]
+        )
     )
     assert len(days) == DAYS
     assert [day.total for day in days][-5:] == [4, 0, 0, 0, 8]
@@ -118,3 +129,37 @@ def test_what_is_due_and_held_is_shown(house: House):
     page = client.get(base).text
     assert "<dd>1,234</dd>" in page
     assert "stopped at its cap" in page
+
+
+def test_the_usage_is_shown_and_exported(house: House):
+    """What is counted stands on the page, in the chart and in the file; a time that is wrong is told at its field."""
+    tenant, ids = furnished(house)
+    client, base = sign_in(house, tenant.name, "recordings:read"), f"/console/accounts/{tenant.name}"
+    page = client.get(f"{base}/usage").text
+    today = datetime.now(UTC).date().isoformat()
+    assert f"{today}: 6. " in page
+    assert "Quarantine, by reason" in page
+    rest = house.admin.get(tenant.url("/usage")).json()
+    assert (rest["total"]["recordings"], rest["total"]["outcomes"]["available"]) == (6, 3)
+    assert rest["total"]["seconds"] == 6
+    assert sum(rest["total"]["reasons"]["quarantined"].values()) == 3
+    tenant.http.delete(tenant.url(f"/recordings/{ids['waits-1']}"))
+    file = client.get(f"{base}/usage/export.csv")
+    assert file.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = file.text.splitlines()
+    assert lines[0].startswith("start,recordings,available,quarantined,refused,failed,waiting,erased,seconds")
+    assert lines[-1].startswith(f"{today},6,3,2,0,0,0,1,5.0,")
+    assert len(lines) == 31
+    months = client.get(f"{base}/usage", params={"by": "month", "show": "bytes"}).text
+    assert f"{today[:7]}: " in months
+    for asked in (
+        {"from": "yesterday"},
+        {"from": "0001-01-01"},
+        {"from": today, "to": "2020-01-01"},
+        {"by": "age"},
+    ):
+        wrong = client.get(f"{base}/usage", params=asked)
+        assert wrong.status_code == 422, asked
+        assert "There is something to mend" in wrong.text
+        assert client.get(f"{base}/usage/export.csv", params=asked).status_code == 422
+        assert house.admin.get(tenant.url("/usage"), params=asked).status_code == 422

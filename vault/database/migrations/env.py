@@ -18,6 +18,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     requests,
     retention,
     sign_in,
+    usage,
 )
 from vault.database.schema.core import metadata
 

@@ -1,9 +1,7 @@
-"""The numbers of an account's overview, each bounded, in one read."""
+"""The numbers of an account's overview, in one read: what is counted by day, and the rest bounded."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
@@ -11,11 +9,11 @@ from vault.database.stores.accounts.overview import DaysLeft
 from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import ConnectionActivity
+from vault.domain.accounts.usage import UsageCount, day_number
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import Verb
 from vault.domain.events.endpoint import KIND as EVENTS
 from vault.domain.page import PAGE
-from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.services.shared.missing_recordings import calls_without_recording
 
@@ -25,14 +23,10 @@ DAYS: Final = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """The numbers; a count at the limit of the rows that are read means "or more"."""
+    """The numbers; but for what is counted by day, a count at the limit of the rows that are read means "or more"."""
 
-    #: The recordings by day (days since 1970 in UTC) and state.
-    by_day: Mapping[tuple[int, State], int]
-    #: Since when they are counted, where the last days have more than MOST_BY_DAY; else None.
-    counted_since: datetime | None
-    #: The newest refusals of the last days by the code of their first reason, the most frequent first.
-    refusals: Sequence[tuple[str, int]]
+    #: What is counted of the last days (days since 1970 in UTC).
+    counts: Sequence[UsageCount]
     quarantined: DaysLeft
     held: int
     #: The last run of the retention sweep, which counts what is still due; None before the first.
@@ -77,15 +71,12 @@ class Overview:
     async def numbers(self, account_id: str) -> Numbers:
         """Return the numbers of the last days."""
         now = self.clock()
-        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+        today = day_number(now.date())
 
         def read(tx: Transaction) -> Numbers:
             rows = tx.overview
-            counted_since = rows.counted_since(account_id, since)
             return Numbers(
-                by_day=rows.by_day(account_id, counted_since),
-                counted_since=None if counted_since == since else counted_since,
-                refusals=Counter(rows.refusals(account_id, since)).most_common(),
+                counts=tx.usage.of_days(account_id, today - DAYS + 1, today),
                 quarantined=rows.quarantined(account_id, now),
                 held=rows.held(account_id),
                 retention_run=tx.retention.run_of(account_id),
@@ -94,7 +85,7 @@ class Overview:
                 queued=rows.queued(account_id),
                 requests_due=rows.requests_due(account_id, now),
                 log_waiting=tx.tree.waiting(),
-                today=now.date().toordinal() - _EPOCH,
+                today=today,
             )
 
         return await self.database.read(read)
@@ -102,6 +93,7 @@ class Overview:
     async def needs(self, account_id: str, *, kinds: Collection[Verb], actor: str) -> Needs:
         """Return what needs somebody; of approvals those of these ``kinds`` that ``actor`` did not ask for."""
         now = self.clock()
+        today = day_number(now.date())
 
         def read(tx: Transaction) -> Needs:
             rows = tx.overview
@@ -119,7 +111,11 @@ class Overview:
             activities = tx.connections.activity(account_id).values()
             return Needs(
                 quarantined=rows.quarantined(account_id, now),
-                failed=rows.failed(account_id, now - timedelta(days=DAYS)),
+                failed=sum(
+                    one.number
+                    for one in tx.usage.of_days(account_id, today - DAYS + 1, today)
+                    if one.kind == "failed"
+                ),
                 requests_due=rows.requests_due(account_id, now),
                 approvals=[one for one in waiting if one.asked_by != actor],
                 failing=failing,
@@ -133,6 +129,3 @@ class Overview:
 def _list_fails(activity: ConnectionActivity) -> bool:
     error, done = activity.last_list_error_at, activity.reconciled_until
     return error is not None and (done is None or error > done)
-
-
-_EPOCH: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its date counts

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vault.web.console.accounts import connections, deliveries, keys, overview, settings
+from vault.web.console.accounts import connections, deliveries, keys, overview, settings, usage
 from vault.web.console.approvals import approvals
 from vault.web.console.audit_log import log
 from vault.web.console.consent import notices, objections
@@ -35,6 +35,7 @@ ROUTERS: Final = (
     own_passkeys.router,
     choose_account.router,
     overview.router,
+    usage.router,
     recordings.router,
     listen.router,
     share.router,

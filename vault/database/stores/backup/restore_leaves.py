@@ -27,6 +27,7 @@ from vault.database.schema.access_log import (
 )
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql, log_lock_key
+from vault.database.stores.accounts.usage import UsageRows
 from vault.database.stores.audit_log.log_tree import TreeRows
 from vault.errors import Tampered
 from vault.tlog.hashing import leaf_hash
@@ -138,6 +139,7 @@ def _shorten(db: DbConnection, size: int, *, place: int) -> None:
     u = unsettled_sessions
     db.execute(update(u).where(u.c.log_size > size).values(log_size=size))
     db.execute(update(closing_acts).where(closing_acts.c.log_size > size).values(log_size=None))
+    UsageRows(db).forget_plays()
 
 
 def _append(db: DbConnection, head: Frontier, rows: Sequence[dict[str, Any]]) -> None:

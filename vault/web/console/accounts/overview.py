@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import Response
 
-from vault.database.stores.accounts.overview import MOST_BY_DAY, MOST_REFUSALS
-from vault.domain.recordings.recording import State
+from vault.domain.accounts.usage import OUTCOMES, UsagePeriod, day_of_number
 from vault.services.accounts.overview import DAYS, Numbers
 from vault.web.console.acts import acts
 from vault.web.console.here import Here
@@ -21,15 +20,6 @@ from vault.web.http.pagination import read_number
 from vault.web.http.translations import translatable
 from vault.web.schemas.accounts.settings import SwitchIn
 
-#: The outcomes of the chart, from the bottom up, with the states that each counts.
-OUTCOMES: Final[dict[str, frozenset[State]]] = {
-    "available": frozenset({State.AVAILABLE}),
-    "quarantined": frozenset({State.QUARANTINED}),
-    "refused": frozenset({State.REFUSED}),
-    "failed": frozenset({State.FAILED}),
-    "waiting": frozenset({State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED}),
-    "erased": frozenset({State.ERASING, State.ERASED}),
-}
 #: Why a recording was refused, by the code of the reason.
 REFUSAL_WORDS: Final[dict[str, str]] = translatable(
     {
@@ -41,7 +31,6 @@ REFUSAL_WORDS: Final[dict[str, str]] = translatable(
         "refused_by_admin": "refused by a person",
     }
 )
-_EPOCH: Final = date(1970, 1, 1)
 _HEIGHT, _STEP, _WIDTH = 120.0, 40, 26
 router = console_router()
 Reading = Annotated[Here, of_scope("recordings:read")]
@@ -81,11 +70,11 @@ def days_of(numbers: Numbers) -> Sequence[Day]:
     counted = []
     for back in reversed(range(DAYS)):
         on = numbers.today - back
-        counts = {
-            outcome: sum(numbers.by_day.get((on, state), 0) for state in states)
-            for outcome, states in OUTCOMES.items()
-        }
-        counted.append((_EPOCH + timedelta(days=on), counts))
+        counts = dict.fromkeys(map(str, OUTCOMES), 0)
+        for one in numbers.counts:
+            if one.day == on and one.kind in counts:
+                counts[one.kind] += one.number
+        counted.append((day_of_number(on), counts))
     highest = max(1, *(sum(counts.values()) for _, counts in counted))
     return [
         Day(day=day, counts=counts, x=place * _STEP, bars=_bars(counts, place * _STEP, highest))
@@ -144,9 +133,8 @@ async def _numbers(here: Here) -> dict[str, Any]:
         "needs": needs,
         "requests": by_time_left(numbers.requests_due) if here.allows("audit:read") else None,
         "counted": counted,
+        "refused": UsagePeriod(start=days[0].day, counts=numbers.counts).reasons("refused"),
         "refusals": REFUSAL_WORDS,
-        "most_refusals": MOST_REFUSALS,
-        "most_by_day": MOST_BY_DAY,
     }
 
 
