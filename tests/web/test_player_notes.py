@@ -12,7 +12,7 @@ import pytest
 from tests.support.console import OWN, form_of, nonce_of, sign_in
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
-from vault.web.http.languages import spoken_length, texts_of
+from vault.web.http.languages import clock_length, spoken_length, texts_of
 from vault.web.player.sessions import channels_of
 
 TEXTS = texts_of("en")["notes"]
@@ -20,9 +20,9 @@ PLACE = re.compile(r'<a class="moment" href="#t=([\d:]+)">')
 LENGTHS = [
     (None, ""),
     (0, "0 seconds"),
-    (0.6, "1 second"),
+    (0.6, "0 seconds"),
     (59.4, "59 seconds"),
-    (59.6, "1 minute 0 seconds"),
+    (59.6, "59 seconds"),
     (61, "1 minute 1 second"),
     (3599, "59 minutes 59 seconds"),
     (3600, "1 hour 0 minutes"),
@@ -154,8 +154,10 @@ def test_a_hold_and_a_restriction_are_said(house: House, tenant: Tenant, recordi
 
 @pytest.mark.parametrize(("seconds", "words"), LENGTHS)
 def test_a_length_is_said_in_words(seconds: float | None, words: str):
-    """Seconds count below an hour only."""
+    """Seconds count below an hour only, and are those of the clock beside it."""
     assert spoken_length(seconds, "en") == words
+    if seconds is not None and seconds < 60:
+        assert clock_length(seconds) == f"0:{int(words.split()[0]):02}"
 
 
 #: Channels, voices, direction; names, and which of the two colours each has.

@@ -46,10 +46,13 @@ def texts_of(language: str) -> Texts:
 
 
 def spoken_length(seconds: float | None, language: str) -> str:
-    """Return a length in words, such as "4 minutes 54 seconds"; empty if it is unknown."""
+    """Return a length in words, such as "4 minutes 54 seconds"; empty if it is unknown.
+
+    What is left of a second is dropped, as on every clock of the pages.
+    """
     if seconds is None:
         return ""
-    minutes, second = divmod(round(seconds), 60)
+    minutes, second = divmod(int(seconds), 60)
     if not minutes:
         return _count(second, "second", language)
     hours, minute = divmod(minutes, 60)

@@ -80,7 +80,7 @@ def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
         callee=facts.callee or "",
         direction=_DIRECTIONS[facts.direction],
         agent=facts.agent or "",
-        length="" if recording.duration is None else clock_length(round(recording.duration)),
+        length="" if recording.duration is None else clock_length(recording.duration),
         state=str(recording.state),
         state_words=translated(RECORDING_STATES[recording.state]),
         tone=_TONES.get(recording.state, "calm"),
