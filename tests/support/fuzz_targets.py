@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from tests.support import fuzz_passkeys
+from tests.support import fuzz_passkeys, fuzz_scim
 from tests.support.by_provider import credentials_of, payloads_of, proof_headers
 from tests.support.link_minter import Minter
 from vault.audio import containers, riff
@@ -279,6 +279,7 @@ TARGETS: dict[str, Target] = {
     "anchor": Target(run=_anchor, seeds=(_ANCHOR,)),
     "link-token": Target(run=_link_token, seeds=(*_TOKEN, *_PUBLIC_KEYS)),
     "passkey": Target(run=fuzz_passkeys.passkey, seeds=fuzz_passkeys.SEEDS),
+    "scim": Target(run=fuzz_scim.scim, seeds=fuzz_scim.SEEDS),
     "bundle": Target(run=_bundle, seeds=(write_bundle(_LEAVES), b"\x00\x00")),
     "written": Target(run=_written, seeds=(b"+1 415 555-0100", b"US-WA", b"en-GB", b"cv_1_2", b"s3://b/p?region=x")),
 }  # fmt: skip

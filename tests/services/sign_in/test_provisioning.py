@@ -29,6 +29,7 @@ from vault.domain.sign_in.refusals import SignInRefused
 from vault.domain.sign_in.scim.refusals import NotUnique
 from vault.errors import Invalid, NotAuthentic, NotFound, Refused
 from vault.services.playback.link_request import LinkRequest
+from vault.services.shared.approval_gate import may
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
 
@@ -64,6 +65,11 @@ async def issue(house: House, maker: str) -> str:
     return made.id
 
 
+async def may_listen(house: House, person: str) -> bool:
+    """Return whether a person may listen, as approvals ask."""
+    return await house.database.read(lambda tx: may(tx, person, house.account.id, "recordings:read"))
+
+
 async def dead_keys(house: House, *key_ids: str) -> list[bool]:
     """Return of each key whether it is revoked."""
     found = [await house.database.read(lambda tx, one=one: tx.api_keys.find(one)) for one in key_ids]  # type: ignore[misc]
@@ -93,6 +99,8 @@ async def test_who_left_has_lost_everything_with_the_answer(
         await node.vault.playback.links.create(node.account.id, recording_id, LINK, actor=maker)
     await set_active(node, ada, active=False)
     assert await scopes(node, adas) is None
+    # Nothing that she asked for or approved is carried out.
+    assert [await may_listen(node, one) for one in makers] == [False, True]
     assert await scopes(node, bens) == {"recordings:read", "links:write"}
     assert await dead_keys(node, first, second, other) == [True, True, False]
     assert await dead_links(node, recording_id) == {

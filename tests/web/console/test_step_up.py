@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from tests.support.console import OWN, sign_in
 from tests.support.provider_scene import Scene
+from tests.support.scim_client import CONNECTION
 from tests.support.software_authenticator import SoftwareAuthenticator
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
@@ -91,6 +92,19 @@ def make_key(_: Tenant) -> Sent:
     return "/access/keys", {"title": "k", "scopes": "audit:read"}
 
 
+def provision(tenant: Tenant) -> Sent:
+    """Let a directory tell who signs in."""
+    assert tenant.http.put(tenant.url("/sign-in-connections/main"), json=CONNECTION).is_success
+    return "/access/provisioning", {"connection": "main", "roles_from": "claim", "revokes_links": "yes"}
+
+
+def make_token(tenant: Tenant) -> Sent:
+    """Make a token of a directory."""
+    provision(tenant)
+    assert tenant.http.put(tenant.url("/provisioning"), json={"connection": "main"}).is_success
+    return "/access/provisioning/tokens", {}
+
+
 def switch_off(tenant: Tenant) -> Sent:
     """Switch recording off."""
     return "/recording-switch", {"enabled": "", "reason": "a test", "name": tenant.name}
@@ -133,7 +147,9 @@ def restricted(tenant: Tenant) -> str:
     return recording
 
 
-@pytest.mark.parametrize("act", [make_key, switch_off, lift, approve, decide, listen, share])
+@pytest.mark.parametrize(
+    "act", [make_key, provision, make_token, switch_off, lift, approve, decide, listen, share]
+)
 def test_a_weighty_act_asks_for_a_fresh_verification(
     house: House, tenant: Tenant, act: Callable[[Tenant], Sent]
 ):

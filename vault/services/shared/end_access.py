@@ -33,6 +33,7 @@ def end_access(lost: LostAccess, tx: Transaction) -> None:
         case "provisioned_user.deactivated":
             tx.provisioned_users.end(place, lost.id, lost.identity, lost.at)
             for person in tx.people.same(place, lost.identity) if lost.identity else ():
+                tx.people.give(person, ())
                 tx.person_sessions.end(person.id, lost.at)
         case _:
             assert_never(lost.kind)

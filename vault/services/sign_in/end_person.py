@@ -21,7 +21,11 @@ def end_person(
     The person is known by whatever connection he came. A key that a key of the person made ends with it, and so on: who
     has the first one may have the others. The caller holds the account's exclusive lock.
     """
-    made_by = [person.id for person in tx.people.same(account_id, identity)]
+    people = tx.people.same(account_id, identity)
+    made_by = [person.id for person in people]
+    for person in people:
+        # What the person asked for or approved is not carried out any more; the next sign-in gives roles again.
+        tx.people.give(person, ())
     for person_id in made_by:
         ended = tx.person_sessions.end(person_id, at)
         log_ends(tx, account_id, ended, actor=actor, at=at, reason=_REASON)

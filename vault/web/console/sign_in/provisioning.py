@@ -34,7 +34,7 @@ async def show_provisioning(here: Granting) -> Response:
 async def set_provisioning(here: Granting) -> str:
     """Let a directory tell who signs in by a connection, or change what ends with a person."""
     body = checked(ProvisioningIn, _body(here))
-    await _require_grantable(here)
+    await _require_may_provision(here)
     await here.vault.sign_in.provisioning.set(
         here.account_id,
         connection=body.connection,
@@ -49,7 +49,7 @@ async def set_provisioning(here: Granting) -> str:
 async def end_provisioning(here: Granting) -> str:
     """Delete the provisioning, with the account's name typed."""
     here.confirm()
-    await _require_grantable(here)
+    await _require_may_provision(here)
     await here.vault.sign_in.provisioning.delete(here.account_id, actor=here.actor)
     return "/access?done=provisioning_deleted"
 
@@ -61,7 +61,7 @@ async def make_provisioning_token(here: Granting) -> Response:
     here = await here.with_form()
 
     async def make() -> str:
-        await _require_grantable(here)
+        await _require_may_provision(here)
         return (await here.vault.sign_in.provisioning.issue(here.account_id, actor=here.actor))[1].text
 
     try:
@@ -104,9 +104,11 @@ async def _page(here: Here, made: str | None = None) -> Response:
     )
 
 
-async def _require_grantable(here: Here) -> None:
+async def _require_may_provision(here: Here) -> None:
+    """Raise unless the session may say who signs in: with the scopes of the roles, and confirmed where wanted."""
     given = await here.vault.sign_in.provisioning.given_scopes(here.account_id)
     require_grantable(scopes_beyond("provisioning", here.allows, given))
+    await here.require_verified()
 
 
 def _body(here: Here) -> Mapping[str, Any]:
