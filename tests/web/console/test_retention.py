@@ -211,3 +211,15 @@ def test_another_accounts_holds_do_not_exist(house: House, tenant: Tenant):
     for more in ("/release/preview", "/release"):
         assert client.post(path + more, data={"nonce": more, "name": tenant.name}).status_code == 404
     assert hold not in client.get(f"{base(tenant)}/holds").text
+
+
+def test_enter_in_a_field_previews(house: House, tenant: Tenant):
+    """A browser presses the first button of the form (HTML, 4.10.21.2): it is the preview, and not one more class."""
+    page = sign_in(house, tenant.name).get(f"{base(tenant)}/retention/change").text
+    form = page[page.index(f'action="{base(tenant)}/retention/preview"') :]
+    first, *_ = re.findall(r'<button type="submit"([^>]*)>([^<]*)<', form)
+    assert first[1] == "Preview"
+    assert "name=" not in first[0]
+    # A reader without rights is given no such button.
+    page = sign_in(house, tenant.name, "audit:read").get(f"{base(tenant)}/retention/change").text
+    assert ">Preview<" not in page
