@@ -125,7 +125,6 @@ LATER_PARTS: Values = {
     APPROVAL_RULE: ApprovalRule(
         enabled=True, verbs=frozenset({"own_key", "account_closure"}), version=3, changed_at=AT, changed_by="key_1"
     ),
-    STEP_UP: StepUp(required=True, version=2, changed_at=AT, changed_by="key_1"),
     REGISTERS: (
         SealedEntry(
             id="reg_1", account_id=ACCOUNT, register="recipient", revision=2, sealed_entry=b"e", key_version=20,
@@ -170,6 +169,7 @@ LATER_PARTS: Values = {
 }  # fmt: skip
 #: Parts that came after the golden files of the others.
 NEWEST_PARTS: dict[AccountPart[Any], Any] = {
+    STEP_UP: StepUp(required=True, version=2, changed_at=AT, changed_by="key_1"),
     PROVISIONING: StoredProvisioning(
         setting=Provisioning(
             account_id=ACCOUNT, connection_id="idp_1", roles_from="group_names", revokes_links=True, revision=2,

@@ -157,7 +157,7 @@ def test_a_length_is_said_in_words(seconds: float | None, words: str):
     """Seconds count below an hour only, and are those of the clock beside it."""
     assert spoken_length(seconds, "en") == words
     if seconds is not None and seconds < 60:
-        assert clock_length(seconds) == f"0:{int(words.split()[0]):02}"
+        assert clock_length(seconds) == f"0:{int(words.split(maxsplit=1)[0]):02}"
 
 
 #: Channels, voices, direction; names, and which of the two colours each has.
