@@ -167,6 +167,7 @@ BEHIND_FORMS: Final = (
 BY_REST_ALONE: Final = frozenset(
     {
         "Say why one person decides alone.",
+        "There is no connection of this name.",
         "Another connection has this id, or this one has another.",
         "The record was not set yet. Send no If-Match.",
         "ended_at must not be in the future: say it when it has ended.",
