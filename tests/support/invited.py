@@ -8,6 +8,7 @@ from tests.support.parties import ME
 from tests.support.service_house import House
 from tests.support.software_authenticator import SoftwareAuthenticator
 from vault.domain.sign_in.invitation import MemberTerms
+from vault.domain.sign_in.refusals import SignInRefused
 from vault.services.sign_in.invitations import Issued
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.passkeys import Browser, SignedInByPasskey
@@ -33,6 +34,21 @@ def terms_of(member: Member) -> MemberTerms:
 async def invite(house: House, terms: MemberTerms = ADMIN) -> Issued:
     """Invite somebody."""
     return await house.vault.sign_in.invited_people.invite(house.account.id, terms, **ME)
+
+
+async def invite_by(house: House, actor: str) -> str:
+    """Let somebody invite another person; return the secret of the address."""
+    issued = await house.vault.sign_in.invited_people.invite(house.account.id, LISTENER, actor=actor)
+    return issued.token.text
+
+
+async def is_welcome(house: House, token: str) -> bool:
+    """Return whether an address can be used."""
+    try:
+        await house.vault.sign_in.passkeys.welcome(token)
+    except SignInRefused:
+        return False
+    return True
 
 
 def device_of(house: House) -> SoftwareAuthenticator:

@@ -16,6 +16,8 @@ from tests.support.invited import (
     device_of,
     events,
     invite,
+    invite_by,
+    is_welcome,
     sign_in,
     terms_of,
 )
@@ -146,6 +148,17 @@ async def test_a_removed_person_has_no_passkey_and_no_role_any_more(either: Hous
         await house.vault.sign_in.passkeys.welcome(open_one.token.text)
     found = await members.get(account_id, person)
     assert (found.roles, found.passkeys) == ((), 0)
+
+
+async def test_the_addresses_that_a_removed_person_issued_open_nothing(either: House):
+    """Else whoever is removed comes back as somebody else."""
+    await accept(either, (await invite(either)).token.text, device_of(either))
+    removed = await accept(either, (await invite(either)).token.text, device_of(either))
+    person = removed.session.person_id or ""
+    own, other = await invite_by(either, person), await invite_by(either, "key_test")
+    await either.vault.sign_in.members.remove(either.account.id, person, **ME)
+    assert [await is_welcome(either, token) for token in (own, other)] == [False, True]
+    assert (await events(either)).count("invitation.ended") == 3
 
 
 async def test_an_address_for_who_has_a_passkey_waits_a_day_and_takes_its_place(either: House):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.identity_provider import IdentityProvider
-from tests.support.invited import accept, device_of, events, invite
+from tests.support.invited import accept, device_of, events, invite, invite_by, is_welcome
 from tests.support.parties import ME, let_in
 from tests.support.provisioned import (
     ACTOR,
@@ -94,6 +94,8 @@ async def test_who_left_has_lost_everything_with_the_answer(
     makers = [one.session.person_id or "" for one in (adas, bens)]
     first, other = [await issue(node, maker) for maker in makers]
     second = await issue(node, first)
+    # Whoever has such an address becomes the person that it is for.
+    given = [await invite_by(node, maker) for maker in (*makers, second)]
     recording_id = await let_in(node)
     for maker in (*makers, second):
         await node.vault.playback.links.create(node.account.id, recording_id, LINK, actor=maker)
@@ -106,6 +108,7 @@ async def test_who_left_has_lost_everything_with_the_answer(
     assert await dead_links(node, recording_id) == {
         makers[0]: revokes_links, second: revokes_links, makers[1]: False,
     }  # fmt: skip
+    assert [await is_welcome(node, token) for token in given] == [False, True, False]
     assert "provisioned_user.deactivated" in await events(node)
 
 

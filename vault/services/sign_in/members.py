@@ -15,6 +15,7 @@ from vault.domain.sign_in.invitation import Invitation, decode_terms
 from vault.errors import NotFound
 from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import IdentifyPeople
+from vault.services.sign_in.end_person import end_invitations
 from vault.services.sign_in.last_admin import require_other_admin
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.person_events import event_of
@@ -194,6 +195,7 @@ def _remove(tx: Transaction, person: PersonRow, actor: str) -> None:
     tx.people.remove(person.account_id, person.id, now)
     ended = tx.person_sessions.end(person.id, now)
     log_ends(tx, person.account_id, ended, actor=actor, at=now, reason="removed")
+    end_invitations(tx, person.account_id, [person.id], at=now, actor=actor)
     tx.events.append(_event(tx, person, "member.removed", actor))
 
 

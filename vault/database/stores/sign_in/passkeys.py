@@ -99,6 +99,12 @@ class InvitationRows(Rows):
         query = select(member_invitations).where(mine).order_by(_I.created_at, _I.id)
         return [of_row(Invitation, row) for row in self._db.execute(query).mappings()]
 
+    def open_by(self, account_id: str, makers: Sequence[str], now: datetime) -> Sequence[str]:
+        """Return the ids of addresses that these people and keys issued, and that can be used now or later."""
+        theirs = (_I.account_id == account_id) & _I.created_by.in_(makers)
+        theirs &= _I.ended_at.is_(None) & (_I.ends_at > now)
+        return self._db.execute(select(_I.id).where(theirs).order_by(_I.id)).scalars().all()
+
     def show(self, invitation: Invitation, secret_hash: bytes) -> None:
         """Write the secret and the times of an address that nobody has seen."""
         values = row_of(invitation, secret_hash=secret_hash)
