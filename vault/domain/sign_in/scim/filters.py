@@ -14,9 +14,11 @@ from vault.domain.sign_in.scim.refusals import ScimInvalid
 #: Maximum characters of a filter, and of its conditions.
 MAX_FILTER: Final = 1024
 _MAX_CONDITIONS: Final = 4
-#: One condition. Each part ends where the next cannot begin, so that matching is linear.
+#: One condition. Each part ends where the next cannot begin, and has a longest length, so that time is linear.
 _CONDITION: Final = re.compile(
-    r'\s*([A-Za-z$][A-Za-z0-9_:.$-]*)\s+([A-Za-z]+)\s+("(?:[^"\\]|\\.)*"|true|false)\s*', re.IGNORECASE
+    r"\s{0,8}([A-Za-z$][A-Za-z0-9_:.$-]{0,127})\s{1,8}([A-Za-z]{1,8})\s{1,8}"
+    r'("(?:[^"\\]|\\.){0,1000}"|true|false)\s{0,8}',
+    re.IGNORECASE,
 )
 _AND: Final = re.compile(r"and\s", re.IGNORECASE)
 _HELP: Final = 'Only eq and and are understood, such as userName eq "ada@acme.example" and active eq true.'

@@ -26,7 +26,10 @@ from vault.domain.sign_in.scim.refusals import ScimInvalid
 URN: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS: Final = 100
 _MAX_PATH: Final = 1024
-_PATH: Final = re.compile(r"([A-Za-z$][A-Za-z0-9_$-]*)(?:\[([^\]]*)\])?(?:\.([A-Za-z$][A-Za-z0-9_$-]*))?")
+#: With longest lengths, so that time is linear.
+_PATH: Final = re.compile(
+    r"([A-Za-z$][A-Za-z0-9_$-]{0,127})(?:\[([^\]]{0,600})\])?(?:\.([A-Za-z$][A-Za-z0-9_$-]{0,127}))?"
+)
 _Op = Literal["add", "replace", "remove"]
 Resource = dict[str, Any]
 
