@@ -67,10 +67,10 @@ class LogProofs:
         recent = last is not None and last.at <= self.clock() < last.at + self.max_checkpoint_age
         return last, 0 if recent else tx.tree.head().size
 
-    async def prove_event(self, account_id: str, index: int) -> bytes:
-        """Prove that an event is in the log, to a verifier with the log's verifier key.
+    async def prove_event(self, account_id: str, index: int, *, with_leaf: bool = False) -> bytes:
+        """Prove that an event is in the log, to a verifier with its leaf and the log's verifier key.
 
-        Return a proof file with the leaf as its extra data: no signature covers that, but the proof leads from it to
+        Return a proof file, ``with_leaf`` as its extra data: no signature covers that, but the proof leads from it to
         the root. Raises NotFound if the account has no event at the index, Unavailable.
         """
 
@@ -82,8 +82,8 @@ class LogProofs:
 
         def prove(tx: Transaction) -> bytes:
             # In one transaction, so that leaf, hashes and checkpoint belong to one tree.
-            leaf = find(tx).leaf
-            return replace(prove_leaves(tx, [index])[0], extra=leaf).write()
+            extra = find(tx).leaf if with_leaf else b""
+            return replace(prove_leaves(tx, [index])[0], extra=extra).write()
 
         await self.database.read(find)
         await self.anchor.covering(index + 1)

@@ -179,7 +179,7 @@ def _clocks(span: Span) -> str:
 @router.get("/log/events/{index}/proof")
 async def download_proof(here: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]) -> Response:
     """Download the proof that an event is in the log."""
-    proof = await here.vault.audit_log.proofs.prove_event(here.account_id, index)
+    proof = await here.vault.audit_log.proofs.prove_event(here.account_id, index, with_leaf=True)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
 
