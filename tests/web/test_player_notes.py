@@ -12,7 +12,8 @@ import pytest
 from tests.support.console import OWN, form_of, nonce_of, sign_in
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
-from vault.web.http.languages import clock_length, spoken_length, texts_of
+from vault.domain.recordings.media import clock_length
+from vault.web.http.languages import spoken_length, texts_of
 from vault.web.player.sessions import channels_of
 
 TEXTS = texts_of("en")["notes"]

@@ -134,3 +134,10 @@ def wav_header(*, sample_rate: int, channels: int, samples: int) -> bytes:
     fmt = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * frame, frame, 8 * SAMPLE_BYTES)
     riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
     return riff + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size)
+
+
+def clock_length(seconds: float) -> str:
+    """Return a length such as 4:54 or 1:02:03, in every language the same; what is left of a second is dropped."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

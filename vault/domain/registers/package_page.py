@@ -10,6 +10,7 @@ from datetime import datetime
 from html import escape
 from typing import Final, Literal
 
+from vault.domain.recordings.media import clock_length
 from vault.domain.registers.privacy_page import PageTexts
 from vault.domain.requests.package import LIFE, LeftOut
 
@@ -102,7 +103,7 @@ def write_page(content: PageContent, texts: PageTexts) -> str:
 def _call(one: PackagedCall, content: PageContent, texts: PageTexts) -> str:
     words, folder = texts.package, f"recordings/{one.recording_id}/"
     title = words["call"].format(date=texts.day(one.at), time=f"{one.at:%H:%M}")
-    length = [] if one.duration is None else [words["length"].format(length=_clock(one.duration)) + "."]
+    length = [] if one.duration is None else [words["length"].format(length=clock_length(one.duration)) + "."]
     said = [
         *([words[one.side]] if one.side else []),
         *length,
@@ -150,9 +151,3 @@ def _list(items: Iterable[str]) -> str:
 
 def _paragraphs(lines: Sequence[str]) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
-
-
-def _clock(seconds: float) -> str:
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -67,8 +67,7 @@ class MakePackage:
             part.size += len(text)
             yield part.add_text(f"recordings/{recording_id}/consultations.json", text)
             part.through = (ruling_of(request).at, recording_id)
-        texts = await self.files.about.texts(account_id, part.language)
-        about = await self.files.about.processing(account_id, texts)
+        about = await self.files.about.processing(account_id, part.language)
         if part.is_last_part:
             yield part.add_text("about.json", about.text)
             calls = await self.files.about.calls(request)
@@ -88,7 +87,7 @@ class MakePackage:
             about=about.sections,
         )
         # Its length grows with the number of recordings.
-        page = await asyncio.to_thread(write_page, content, texts)
+        page = await asyncio.to_thread(write_page, content, about.texts)
         yield part.archive.add_text("index.html", page)
         yield part.archive.finish()
 

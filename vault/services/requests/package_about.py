@@ -43,6 +43,8 @@ class AboutProcessing:
 
     text: str
     sections: Sequence[tuple[str, Sequence[str]]]
+    #: Those of the language in which it is.
+    texts: PageTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,24 +60,20 @@ class PackageAbout:
     #: By language.
     page_texts: Mapping[str, PageTexts]
 
-    async def texts(self, account_id: str, language: str | None) -> PageTexts:
-        """Return the texts of a package in this language, else in the account's, else in English. Raises NotFound."""
-        wanted = language or base_language((await self._account(account_id)).locale)
-        return self.page_texts.get(wanted, self.page_texts["en"])
+    async def processing(self, account_id: str, language: str | None) -> AboutProcessing:
+        """Return purposes, recipients by name, periods and rights. Raises NotFound, Tampered, Unavailable.
 
-    async def _account(self, account_id: str) -> Account:
+        They are in ``language``, else in that of the account, else in English.
+        """
         account = await self.database.read(lambda tx: tx.accounts.find(account_id))
         if account is None:
             raise NotFound("There is no such account.")
-        return account
-
-    async def processing(self, account_id: str, texts: PageTexts) -> AboutProcessing:
-        """Return purposes, recipients by name, periods and rights. Raises NotFound, Tampered, Unavailable."""
-        account = await self._account(account_id)
+        texts = self.page_texts.get(language or base_language(account.locale), self.page_texts["en"])
         record, recipients = await self.record(account), await self.recipients.every(account_id)
         return AboutProcessing(
             text=json.dumps(answer_json(record, recipients, texts), indent=2),
             sections=answer_sections(record, recipients, texts),
+            texts=texts,
         )
 
     async def kept(self, account_id: str, recording_id: str) -> str | None:

@@ -61,13 +61,6 @@ def spoken_length(seconds: float | None, language: str) -> str:
     return f"{_count(hours, 'hour', language)} {_count(minute, 'minute', language)}"
 
 
-def clock_length(seconds: float) -> str:
-    """Return a length such as 4:54 or 1:02:03, in every language the same; what is left of a second is dropped."""
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
 def _count(number: int, unit: str, language: str) -> str:
     units = texts_of(language)["units"]
     singular, plural = units[unit]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.playback.link import Session, SessionState
 from vault.domain.playback.signed_token import MAX_TOKEN
+from vault.domain.recordings.media import clock_length
 from vault.errors import NotFound, VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
@@ -14,7 +15,7 @@ from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import cookies_from, own_name
 from vault.web.http.html import listener_page, message, not_valid, refusal
-from vault.web.http.languages import clock_length, language_of
+from vault.web.http.languages import language_of
 from vault.web.player.forms import field_in, is_from_another_site
 from vault.web.player.sessions import client_of, to_player
 

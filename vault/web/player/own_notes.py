@@ -10,11 +10,11 @@ from fastapi import Request
 from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.playback.link import Session
 from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
+from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotAuthentic
 from vault.services.service import Vault
 from vault.web.http.cookies import CONSOLE, own_name, read_cookie
-from vault.web.http.languages import clock_length
 
 #: A moment as people write it: seconds, minutes and seconds, or hours too, with up to three decimals.
 _MOMENT: Final = re.compile(r"((?:\d{1,6}:){0,2}\d{1,6})(?:[.,](\d{1,3}))?", re.ASCII)

@@ -103,7 +103,7 @@ class CallChangeRows(Rows):
     def follow_history(self) -> None:
         """Let numbers go on above all earlier ones if PostgreSQL's server, or its history, is another than before.
 
-        It counts its transactions anew, or may have lost the last ones. Nobody else writes there yet.
+        It counts its transactions from the start again, or may have lost the last ones. Nobody else writes there yet.
         """
         connection: Any = self._db.connection.dbapi_connection
         history = "/".join(map(str, astuple(connection.identity)))

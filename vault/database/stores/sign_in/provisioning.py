@@ -91,7 +91,7 @@ class ProvisionedUserRows(Rows):
         return self._first((_U.account_id == account_id) & _of(provisioned_users, hashes))
 
     def of_identity(self, account_id: str, identity: str) -> Sequence[ProvisionedUser]:
-        """Return what is told of a human."""
+        """Return what a directory says about a human."""
         query = select(provisioned_users).where(_U.account_id == account_id, _U.identity == identity)
         return [of_row(ProvisionedUser, row) for row in self._db.execute(query).mappings()]
 

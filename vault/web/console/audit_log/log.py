@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.audio_requests import GRANT_OF
 from vault.domain.audit_log.listening import Span, heard
+from vault.domain.recordings.media import clock_length
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.services.audit_log.access_log import EventPage
 from vault.thread_pools import Threads
@@ -27,7 +28,6 @@ from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
-from vault.web.http.languages import clock_length
 from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.access_log import EventsQuery
 from vault.web.schemas.base import line_feeds

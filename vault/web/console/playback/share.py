@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.playback.link import DEFAULT_SESSIONS, HELD_PURPOSES, Purpose
+from vault.domain.recordings.media import clock_length
 from vault.services.playback.link_request import LinkRequest
 from vault.web.console.acts import comes_back
 from vault.web.console.forms import checked
@@ -15,7 +16,6 @@ from vault.web.console.recordings.recording import PURPOSES
 from vault.web.console.recordings.views import recording_row
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed
-from vault.web.http.languages import clock_length
 from vault.web.http.translations import gettext, ngettext, translated_pairs
 from vault.web.player.own_notes import seconds_of
 from vault.web.schemas.playback.links import LinkIn

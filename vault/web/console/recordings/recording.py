@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.playback.link import Purpose
+from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
@@ -17,7 +18,6 @@ from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.recordings.views import RESTRICTION_CAUSES, as_lines, recording_row
 from vault.web.console.route import console_router
-from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
 from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn

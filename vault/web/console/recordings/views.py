@@ -7,11 +7,11 @@ from typing import Final, Literal
 
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.metadata import Metadata
+from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import Cause, State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.words import RECORDING_STATES
-from vault.web.http.languages import clock_length
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
 Tone = Literal["good", "bad", "warn", "calm"]
