@@ -1,6 +1,7 @@
 """Fixtures that every test may use, and the tiers of the suite."""
 
 import gc
+import random
 from collections.abc import Generator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.servers.made_once import make_once
 from tests.support.counts import FULL
+from tests.support.on_import import on_import
 
 pytest_plugins = [
     "tests.tiers",
@@ -21,6 +23,17 @@ pytest_plugins = [
     "tests.support.rights_table",
 ]
 make_once()
+
+
+class _LateRandom(random.Random):
+    """Jitter in the later half: with full jitter a wait may be over within the turn that a test looks at."""
+
+    def random(self) -> float:
+        """Return a number from 0.5 to 1."""
+        return 0.5 + super().random() / 2
+
+
+on_import("vault.backoff", lambda module: setattr(module, "RANDOM", _LateRandom()))
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares. Without the
 # full counts the examples are the same in each run: a fault in the product is new with a change, and not by chance.
 settings.register_profile(

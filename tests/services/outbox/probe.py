@@ -30,8 +30,7 @@ class Probe(OutboxKind[str, str]):
     """Sends each message to ``https://<destination>.example/``."""
 
     name: ClassVar[str] = "probe"
-    # Never shorter than half: a wait of no time at all would be over within a turn.
-    backoff: ClassVar[Backoff] = Backoff(first=timedelta(seconds=5), most=timedelta(hours=1))
+    backoff: ClassVar[Backoff] = Backoff(first=timedelta(seconds=5), most=timedelta(hours=1), least=0)
     max_attempts: ClassVar[int | None] = None
 
     sending_rules: SendingRules = SENDS
