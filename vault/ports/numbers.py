@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from vault.domain.crm.handover import NumberForms
+
 
 class Numbers(Protocol):
     """Offline numbering plan data."""
@@ -24,6 +26,9 @@ class Numbers(Protocol):
 
     def spellings(self, number: str) -> Sequence[str]:
         """Return an E.164 number's spellings without a plus: bare, with 00, and national."""
+
+    def forms(self, number: str) -> NumberForms | None:
+        """Return the forms in which other systems store an E.164 number; None where no numbering plan has it."""
 
     def confusable(self, number: str, regions: Sequence[str] = ()) -> frozenset[str]:
         """Return the other E.164 numbers that a spelling of this one can mean, in the numbering plan of any country.

@@ -15,6 +15,7 @@ from types import MappingProxyType
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from vault.domain.crm.handover import NumberForms
 from vault.errors import Invalid
 from vault.telephony.parsing.phone_number import best_reading, has_extension, is_unlikely, normalize, readings
 
@@ -73,6 +74,21 @@ class NumberPlans:
         digits = "".join(character for character in national if character.isdigit())
         significant = phonenumbers.national_significant_number(parsed)
         return tuple(dict.fromkeys((*international, national, digits, significant)))
+
+    def forms(self, number: str) -> NumberForms | None:
+        """Return the forms in which other systems store an E.164 number; None where no numbering plan has it."""
+        text, parsed = _read(number)
+        if parsed is None or text != number:
+            return None
+        national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+        return NumberForms(
+            e164=number,
+            digits=number[1:],
+            significant=phonenumbers.national_significant_number(parsed),
+            national="".join(character for character in national if character.isdigit()),
+            spaced_national=national,
+            spaced_international=phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL),
+        )
 
     def confusable(self, number: str, regions: Sequence[str] = ()) -> frozenset[str]:
         """Return the other numbers that a spelling of an E.164 number can mean, in any country's numbering plan."""

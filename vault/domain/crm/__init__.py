@@ -1,0 +1,1 @@
+"""Hand-over of calls to CRM systems: what goes between the vault and an adapter, as values."""
