@@ -16,7 +16,7 @@ PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(CONTRIBUTING.rg
 RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 #: A path from the root of the repository; ``*`` stands for any part of a name.
 NAMED = re.compile(r"(?<![\w./<-])((?:vault|tests|docs|infra|openapi|bench|\.ci)/[\w./*-]*[\w*/])")
-#: A class or a constant in code: ``KeyRing``, ``MAX_ATTEMPTS``.
+#: A class or a constant in code: ``KeyRing``, ``MAX_FETCHES``.
 CODE_NAME = re.compile(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Z]+(?:_[A-Z]+)+)`")
 #: Those that take part in a sequence diagram.
 PARTICIPANT = re.compile(r"^ +participant \w+ as (.*)$", re.MULTILINE)

@@ -27,7 +27,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("services/key_rotation/rewrap_account.py", "reseal"): _IN_A_THREAD,
     ("services/key_rotation/rewrap_account.py", "_work_on"): _EACH_WRITES,
     ("services/key_rotation/rewrap_account.py", "_replace"): _EACH_WRITES,
-    ("services/requests/execute.py", "_add_once"): "runs in a transaction, which has a thread",
+    ("services/requests/execute_requests.py", "_add_once"): "runs in a transaction, which has a thread",
     ("services/requests/erase_account.py", "_page"): _EACH_WRITES,
     ("services/requests/erase_account.py", "forget_answers"): _EACH_WRITES,
     ("services/requests/erase_decided.py", "__call__"): _EACH_WRITES,

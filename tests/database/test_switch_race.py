@@ -137,7 +137,7 @@ class Race:
             if step_by_step:
                 await self.database.announce(new)
                 await self._store()
-                await self._pass_gate()
+                await self._require_approval()
             else:
                 await self._write_patiently(lambda tx, new=new: self._admit(tx, new))
             self.rounds[number] += 1
@@ -152,7 +152,7 @@ class Race:
                     )
                 )
 
-    async def _pass_gate(self) -> None:
+    async def _require_approval(self) -> None:
         held = await self.database.claim((State.STORED,), lease=LEASE, likely=True)
         if held is None:
             return

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_FETCHES
 from vault.domain.recordings.recording import IN_FLIGHT, LEASE, RENEWAL, State
 from vault.domain.recordings.transitions import ARROWS
 
@@ -67,6 +67,6 @@ def test_pauses_grow_to_two_hours(attempt: int, jitter: float):
 def test_the_last_attempt_comes_after_about_a_day():
     """The pauses between all attempts add up to between half a day and a day and a half."""
     for jitter in (0.0, 0.999999):
-        total = sum((BACKOFF.after(n, jitter=jitter) for n in range(1, MAX_ATTEMPTS)), timedelta(0))
+        total = sum((BACKOFF.after(n, jitter=jitter) for n in range(1, MAX_FETCHES)), timedelta(0))
         assert timedelta(hours=12) <= total <= timedelta(hours=36)
     assert RENEWAL * 2 < LEASE

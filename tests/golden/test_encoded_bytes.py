@@ -75,7 +75,7 @@ FEW_EVENT = ConsentEvent(
 DECISION = Decision(
     verdict="quarantine", mode="announce", position="inside", agent_notice=False, epoch=2, policy_version=4,
     rule_book="1", places=(Place(party="caller", place="US-WA", known_by="prefix"),),
-    grounds=(Reason(code="no_notice", text="Nothing.", source="consent-policy"),),
+    grounds=(Reason(code="no_notice", text="Nothing.", source="consent-policy"),), is_forbidden=False,
     remarks=(Reason(code="c", text="t"),),
 )  # fmt: skip
 REWRITE = vault_facts.StoreRewrite(

@@ -110,7 +110,7 @@ def _gate(tx: Transaction, held: Lease) -> None:
 
 
 _REFUSAL = Decision(
-    verdict="refuse", grounds=(OFF,), remarks=(), epoch=0, mode="announcement", position="start",
+    verdict="refuse", grounds=(OFF,), is_forbidden=True, remarks=(), epoch=0, mode="announcement", position="start",
     agent_notice=False, places=(), policy_version=0, rule_book="",
 )  # fmt: skip
 #: Every way to lose the keys, and a state in which it begins.

@@ -32,7 +32,7 @@ from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.accounts.connections import Connections
 from vault.services.admission.call_facts import StoreCallFacts
-from vault.services.approvals.execute import ExecuteApproval
+from vault.services.approvals.execute_approval import ExecuteApproval
 from vault.services.approved_acts import ApprovedActs, Bodies
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.published_tiles import PublishedLog

@@ -12,17 +12,18 @@ import sys
 import threading
 from asyncio.subprocess import Process
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
+from vault.backoff import Backoff
 from vault.errors import StartRefused
-from vault.jitter import RANDOM
 from vault.structured_log import Log
 
 _LOG: Final = Log(__name__)
 #: Exit status of a process whose start was refused, such as for a wrong setting: another one would be refused too.
 _REFUSED: Final = 2
-#: Seconds before a process is replaced: at first, and at most while each of them dies early.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+#: The waits before a process is replaced, while each of them dies early.
+_BACKOFF: Final = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=30))
 #: Seconds after which a process did not die early.
 _STEADY: Final = 60.0
 _BACKLOG: Final = 2048
@@ -58,7 +59,7 @@ class Processes:
 
     async def _keep(self, number: int) -> None:
         """Run a process, and another one whenever it has ended."""
-        pause, loop = _FIRST_PAUSE, asyncio.get_running_loop()
+        ends, loop = 0, asyncio.get_running_loop()
         while not self._stopping.is_set():
             begun = loop.time()
             status = await self._one(number)
@@ -69,12 +70,10 @@ class Processes:
                 self._stop()
                 return
             _LOG.error("serve.process_ended", status=status)
-            if loop.time() - begun > _STEADY:
-                pause = _FIRST_PAUSE
+            ends = 1 if loop.time() - begun > _STEADY else ends + 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(RANDOM.uniform(pause / 2, pause)):
+                async with asyncio.timeout(_BACKOFF.after(ends).total_seconds()):
                     await self._stopping.wait()
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _one(self, number: int) -> int:
         """Run one process to its end and return its exit status."""

@@ -11,7 +11,7 @@ from vault.domain.accounts.account import Scope
 from vault.domain.approvals.rule import VERBS, Verb
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.sign_in.invitation import MemberTerms
-from vault.services.approvals.execute import Act
+from vault.services.approvals.execute_approval import Act
 from vault.services.approvals.rules import ApprovalRules
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.recordings.calls import Calls

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.usage import CountUsage
 from vault.services.admission.quarantine import Quarantine
-from vault.services.approvals.execute import SettleApprovals
+from vault.services.approvals.execute_approval import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.send_to_collector import SendToCollector
 from vault.services.audit_log.tell_checkpoints import TellCheckpoints
@@ -30,7 +30,7 @@ from vault.services.playback.watch_access import WatchAccess
 from vault.services.recordings.remove_erased import RemoveErased, RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.adopt_deliveries import AdoptDeliveries
-from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.execute_requests import ExecuteRequests
 from vault.services.requests.packages import Packages
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from tests.support.parties import ME, grounds, kept_apart, set_policy
+from tests.support.parties import ME, grounds, kept_apart, set_policy, tell
 from tests.support.retention import place, release
 from tests.support.service_house import LONG_AGO, House, with_account
 from vault.domain.recordings.recording import State
@@ -29,6 +29,20 @@ async def test_what_a_hold_covers_stays_in_quarantine(either: House):
         State.REFUSED,
         ["quarantine_expired"],
     )
+
+
+async def test_what_a_hold_covers_is_not_refused_for_lack_of_evidence(either: House):
+    """A policy that now refuses what lacks evidence applies to it when the hold has ended; a no does at once."""
+    await set_policy(either)
+    recording_id, other = await kept_apart(either), await kept_apart(either, "rec-2", call_ref="call-2")
+    for call in ("call-1", "call-2"):
+        await place(either, calls=[call])
+    await set_policy(either, missing_evidence="refuse", mode="opt_in_key")
+    for call in ("call-1", "call-2"):
+        await tell(either, "announced", call=call)
+    assert [await either.state(one) for one in (recording_id, other)] == [State.QUARANTINED] * 2
+    await tell(either, "declined", call="call-2")
+    assert [await either.state(one) for one in (recording_id, other)] == [State.QUARANTINED, State.REFUSED]
 
 
 async def test_a_held_quarantine_does_not_stop_the_others(either: House):

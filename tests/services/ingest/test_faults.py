@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.service_house import AUDIO, House, blocks_of, new_house
-from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS
+from vault.domain.recordings.fetch_attempts import MAX_FETCHES
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.thread_pools import Threads
@@ -106,7 +106,7 @@ async def test_a_store_that_is_gone_for_long_loses_nothing(house: House):
     first = (await house.announce("rec-1")).recording_id
     await house.vault.jobs.ingest()
     second = (await house.announce("rec-2")).recording_id
-    for _ in range(MAX_ATTEMPTS + 6):
+    for _ in range(MAX_FETCHES + 6):
         for call in range(1, 30):
             house.objects.fail(at=call, when="before")
         await house.vault.jobs.ingest()
@@ -127,7 +127,7 @@ async def test_a_key_service_that_is_gone_loses_nothing(house: House):
     ring = house.vault.jobs.ingest.ring
     ring.forget(house.account.id)
     house.root_key.reachable = False
-    for _ in range(MAX_ATTEMPTS + 6):
+    for _ in range(MAX_FETCHES + 6):
         await house.vault.jobs.ingest()
         await house.hurry(recording_id)
     assert await house.state(recording_id) is State.RETRY_WAIT

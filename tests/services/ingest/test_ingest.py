@@ -8,7 +8,7 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import move
 from tests.support.service_house import AUDIO, URL, House
 from vault.database.schema.core import recordings
-from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS
+from vault.domain.recordings.fetch_attempts import MAX_FETCHES
 from vault.domain.recordings.recording import LEASE, State
 from vault.errors import FetchFailed, LeaseLost, NotFound
 
@@ -45,7 +45,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: 
     recording_id = (await house.announce()).recording_id
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 503.")))
     pauses = []
-    for attempt in range(1, MAX_ATTEMPTS):
+    for attempt in range(1, MAX_FETCHES):
         before = datetime.now(UTC)
         await house.vault.jobs.ingest()
         after = datetime.now(UTC)
@@ -95,7 +95,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(house: House):
 async def test_attempts_that_never_end_are_counted(house: House):
     """A recording at which the process dies each time is given up too: the counter moves before the work."""
     recording_id = (await house.announce()).recording_id
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    for attempt in range(1, MAX_FETCHES + 1):
         held = await house.database.claim((State.RECEIVED, State.TRANSFERRING), lease=LEASE, likely=True)
         assert held.recording.attempts == attempt
         await house.hurry(recording_id)
@@ -206,11 +206,11 @@ async def test_a_store_that_never_gives_back_what_it_took_is_given_up(house: Hou
     """Reading back that fails each time ends as failed, after as many attempts as anything else."""
     house.step_by_step()
     recording_id = (await house.announce()).recording_id
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_FETCHES):
         await house.hurry(recording_id)
         await house.vault.jobs.ingest()
         for kept in house.objects.objects.values():
             kept.body[-1] ^= 1
         await house.vault.jobs.describe()
     assert await house.state(recording_id) is State.FAILED
-    assert len(house.fetcher.requests) < MAX_ATTEMPTS
+    assert len(house.fetcher.requests) < MAX_FETCHES

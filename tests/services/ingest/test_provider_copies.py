@@ -18,7 +18,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
 from vault.metrics import REGISTRY
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.ingest.provider_requests import MAX_ATTEMPTS
+from vault.services.ingest.provider_requests import MAX_DELETIONS
 from vault.telephony.signatures.standard_webhooks import sign
 
 FRESH = "https://media.example/fresh.wav"
@@ -139,7 +139,7 @@ async def test_a_failing_deletion_is_repeated_and_at_last_given_up(house: House)
     house.rest.answer("DELETE", f"{API}/rec-1", RestReply(status=500, body=b""), FetchFailed("no answer"))
     recording = await announce(house, connection)
     await house.settle(recording)
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_DELETIONS):
         assert await house.vault.jobs.provider_requests.delete_copy()
         assert not await house.vault.jobs.provider_requests.delete_copy()
         await house.set(recording, source_not_before=LONG_AGO)

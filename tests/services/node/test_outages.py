@@ -9,7 +9,7 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import columns
 from tests.support.service_house import AUDIO, URL, House
 from vault.circuit_breaker import CircuitBreaker
-from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, backoff_after
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_FETCHES, OUTAGE_BACKOFF, backoff_after
 from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed, OwnKeyUnusable, Unavailable
 from vault.services.node.readiness_probe import Outages
@@ -18,7 +18,7 @@ from vault.worker import tasks
 from vault.worker.tasks import polling_tasks
 
 #: Every wait of a row after any number of attempts, in ascending order of what chance may add.
-ATTEMPTS = range(1, 3 * MAX_ATTEMPTS)
+ATTEMPTS = range(1, 3 * MAX_FETCHES)
 DOWN = Unavailable("The object store does not answer.", cause="objects")
 
 
@@ -68,13 +68,13 @@ async def test_a_row_that_met_an_outage_often_comes_back_within_half_a_minute(ho
     """Ingest and describe say that there is no work for now, so a worker does not try row after row."""
     house.step_by_step()
     recording_id = (await house.announce()).recording_id or ""
-    await house.set(recording_id, attempts=MAX_ATTEMPTS - 1)
+    await house.set(recording_id, attempts=MAX_FETCHES - 1)
     house.objects.fail(at=1, when="before")
     assert await house.vault.jobs.ingest() is False
     await _waits_for_a_part(house, recording_id, State.RETRY_WAIT)
     await house.hurry(recording_id)
     assert await house.vault.jobs.ingest()
-    await house.set(recording_id, attempts=MAX_ATTEMPTS - 1)
+    await house.set(recording_id, attempts=MAX_FETCHES - 1)
     house.objects.fail(at=1, when="before")
     assert await house.vault.jobs.describe() is False
     await _waits_for_a_part(house, recording_id, State.STORED)
@@ -168,7 +168,7 @@ async def test_a_host_that_stays_down_fails_in_the_end_as_any_other_fetch(house:
     """The public reason of the failure is the one that the runbook names."""
     recording_id = (await house.announce()).recording_id or ""
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 503.", host_down=True)))
-    await house.set(recording_id, attempts=MAX_ATTEMPTS - 1)
+    await house.set(recording_id, attempts=MAX_FETCHES - 1)
     await house.vault.jobs.ingest()
     row = await house.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.FAILED, "fetch_failed")

@@ -19,6 +19,7 @@ from vault.database.engines.connection_check import ConnectionCheck, ConnectionN
 from vault.database.engines.history_guard import Guard, HistoryChanged
 from vault.database.engines.postgresql_job import (
     ATTEMPTS,
+    BACKOFF,
     IDLE_SECONDS,
     NOTHING_DONE,
     PING_SECONDS,
@@ -38,7 +39,6 @@ from vault.database.engines.postgresql_pipeline import (
 )
 from vault.database.sql.postgresql_url import described_host
 from vault.errors import DatabaseUnfit, Unavailable
-from vault.jitter import RANDOM
 from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
 
@@ -118,7 +118,7 @@ class HotConnections:
                     # The server answered an error, so the transaction was rolled back; else nobody knows.
                     if not (self._end_stale(connection, error) or is_retryable(error)):
                         raise failure_of(error, unknown=connection.closed, host=self._host) from error
-                await asyncio.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
+                await asyncio.sleep(BACKOFF.after(attempt).total_seconds())
             raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
         finally:
             self._calls -= 1

@@ -5,10 +5,12 @@ import threading
 import time
 from collections import deque
 from dataclasses import astuple, dataclass
+from datetime import timedelta
 from typing import Final
 
 import psycopg
 
+from vault.backoff import Backoff
 from vault.database.engines.postgresql_connection import VaultConnection
 from vault.errors import Invalid, Unavailable
 from vault.structured_log import Log
@@ -21,6 +23,7 @@ NOTHING_DONE = "The database did not answer in time. Nothing was done: repeat it
 #: SQLSTATE of deadlock and serialization failure: an immediate retry may succeed.
 _RETRYABLE_CODES: Final = {"40P01", "40001"}
 ATTEMPTS: Final = 6
+BACKOFF: Final = Backoff(first=timedelta(seconds=0.02), most=timedelta(seconds=0.64), least=0)
 #: Seconds without an answer after which a connection is pinged before it is used.
 IDLE_SECONDS: Final = 1.0
 #: Timeout in seconds for that ping.

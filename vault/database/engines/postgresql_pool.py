@@ -25,6 +25,7 @@ from vault.database.engines.postgresql_connection import VaultConnection, connec
 from vault.database.engines.postgresql_hot import HotConnections
 from vault.database.engines.postgresql_job import (
     ATTEMPTS,
+    BACKOFF,
     IDLE_SECONDS,
     NOTHING_DONE,
     PING_SECONDS,
@@ -43,7 +44,6 @@ from vault.database.signals import take_signals
 from vault.database.sql.lease_tokens import set_holder
 from vault.database.sql.postgresql_url import connection_parameters, described_host
 from vault.errors import DatabaseUnfit, Unavailable
-from vault.jitter import RANDOM
 from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
 
@@ -183,7 +183,7 @@ class PostgresqlPool:
                 if not is_retryable(cause):
                     unknown = job.phase is Phase.COMMITTING and not job.snapshot
                     raise failure_of(cause, unknown=unknown, host=self._host) from error
-                time.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
+                time.sleep(BACKOFF.after(attempt).total_seconds())
         raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
 
     def _transact(self, job: Job, function: Callable[[Connection], T], engine: Engine) -> T:

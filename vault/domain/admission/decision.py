@@ -95,6 +95,8 @@ class Decision:
     verdict: Verdict
     #: Reasons against the recording: refusals and missing evidence.
     grounds: tuple[Reason, ...]
+    #: Whether the switch, an objection or a party's no is among them: these refuse it over a hold, too.
+    is_forbidden: bool
     #: Other reasons: the rules of the places, assumptions, the account's settings.
     remarks: tuple[Reason, ...]
     epoch: int
@@ -147,6 +149,7 @@ def decide(case: AdmissionInput) -> Decision:
     return Decision(
         verdict=verdict,
         grounds=(*against, *lacking, *unsure),
+        is_forbidden=bool(against),
         remarks=tuple(remarks),
         epoch=case.switch.epoch,
         mode=need.mode,

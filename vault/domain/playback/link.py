@@ -87,8 +87,10 @@ class Link:
 
     def plays(self, recording: Recording) -> bool:
         """Return whether its sessions play the recording in its state; ``stores/hot/statements.PLAYS`` in SQL."""
+        if plays_without_right(recording):
+            return True
         if recording.state is State.AVAILABLE:
-            return not recording.restricted or self.plays_restricted
+            return self.plays_restricted
         return recording.state is State.QUARANTINED and not recording.restricted and self.plays_quarantined
 
     def is_expired(self, now: datetime) -> bool:
@@ -98,6 +100,11 @@ class Link:
     def permits_address(self, address: str | None) -> bool:
         """Return whether a client at ``address`` is inside the link's networks."""
         return _in_networks(self.networks, address)
+
+
+def plays_without_right(recording: Recording) -> bool:
+    """Return whether it is available and not restricted: what a download by key and a signed link need."""
+    return recording.state is State.AVAILABLE and not recording.restricted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

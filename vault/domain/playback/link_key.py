@@ -32,7 +32,6 @@ NAMES: Final[dict[Algorithm, frozenset[str]]] = {
     "Ed25519": frozenset({"EdDSA", "Ed25519"}),
     "ES256": frozenset({"ES256"}),
 }
-MAX_LIFE: Final = timedelta(hours=24)
 #: Max keys of an account that are not deleted: the old and the new one during a change, for two systems.
 MAX_KEYS: Final = 5
 #: What a cut names: everything of the account, one key, recording or listener, or one token.

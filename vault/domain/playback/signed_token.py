@@ -142,7 +142,7 @@ def read_claims(text: SignedText, *, audience: str, now: datetime) -> Permission
         raise BadToken("claims", claim=name)
     if claims["aud"] != audience:
         raise BadToken("audience", claim="aud")
-    minted_at, expires_at = _times(claims, now)
+    minted_at, expires_at = _read_lifetime(claims, now)
     recording_id, call_ref, recording_ref = _recording(claims)
     return Permission(
         key_id=text.key_id,
@@ -161,7 +161,7 @@ def read_claims(text: SignedText, *, audience: str, now: datetime) -> Permission
     )
 
 
-def _times(claims: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
+def _read_lifetime(claims: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
     """Return when the token was minted and when it expires: whole seconds since 1970, exactly as RFC 7519 has them.
 
     Milliseconds, a well-known mistake, exceed the longest life.

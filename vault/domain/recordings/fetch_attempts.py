@@ -7,7 +7,7 @@ from vault.backoff import Backoff
 from vault.errors import OwnKeyUnusable, RecordingMissing, Unavailable
 
 #: Attempts before a recording fails permanently: with the backoff below, about a day.
-MAX_ATTEMPTS = 24
+MAX_FETCHES = 24
 BACKOFF: Final = Backoff(first=timedelta(seconds=2), most=timedelta(hours=2))
 #: While a part of the vault is down. Its work pauses meanwhile, so short waits cost nothing, and all rows are back at
 #: work soon after it is up again.
@@ -17,7 +17,7 @@ OUTAGE_BACKOFF: Final = Backoff(first=BACKOFF.first, most=timedelta(seconds=30))
 def longest_wait(attempts: int) -> timedelta:
     """Return how long the attempts that are left after ``attempts`` wait at most, without their own time."""
     return sum(
-        (BACKOFF.after(attempt, jitter=1) for attempt in range(max(attempts, 0) + 1, MAX_ATTEMPTS)),
+        (BACKOFF.after(attempt, jitter=1) for attempt in range(max(attempts, 0) + 1, MAX_FETCHES)),
         timedelta(),
     )
 

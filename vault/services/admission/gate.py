@@ -18,6 +18,7 @@ from vault.domain.stored.sealed_records import encode_event_fields
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.guards import may_be_held
 from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
 from vault.services.shared.encrypted_fields import OpenedRecording
 
@@ -66,10 +67,12 @@ def decide_again(
 ) -> Decision:
     """Decide again on a recording in quarantine; the caller holds the account's and the call's lock.
 
-    If the decision is quarantine, nothing changes.
+    If the decision is quarantine, nothing changes; what a hold covers stays there for lack of evidence, too.
     """
     recording = opened.recording
     decision = _decide(tx, admission, recording, known, seconds=recording.duration, released=released)
+    if not decision.record and not decision.is_forbidden and may_be_held(tx, recording):
+        decision = replace(decision, verdict="quarantine")
     if decision.verdict != "quarantine":
         # The last remark of an admission is its reason.
         admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
@@ -20,15 +19,13 @@ from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
-from vault.services.lifecycle.guards import forbid_while_held
+from vault.services.lifecycle.guards import forbid_held_recording, may_be_held
 from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
-from vault.structured_log import Log
 
-_LOG = Log(__name__)
 #: The admin's reason is in the sealed detail of the event, and is deleted when the recording is erased.
 _BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
 _EXPIRED = Reason(
@@ -142,16 +139,7 @@ async def quarantined(
 
 
 def _expired(tx: Transaction) -> list[Recording]:
-    now = checked_now(tx)
-    return [one for one in tx.queue.quarantines_over(now) if not _may_be_held(tx, one, now)]
-
-
-def _may_be_held(tx: Transaction, recording: Recording, now: datetime) -> bool:
-    try:
-        return bool(tx.holds.covering(recording, now))
-    except Tampered:
-        _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
-        return True
+    return [one for one in tx.queue.quarantines_over(checked_now(tx)) if not may_be_held(tx, one)]
 
 
 def _not_quarantined() -> Refused:
@@ -175,6 +163,6 @@ def _refuse(
     now = tx.recordings.get(recording.account_id, recording.id)
     if now is None or now.state is not State.QUARANTINED:
         return False
-    forbid_while_held(tx, now)
+    forbid_held_recording(tx, now)
     refuse(tx, now, (ground,), actor=actor, event_id=event_id, sealed_detail=detail)
     return True

@@ -27,7 +27,7 @@ from vault.domain.sign_in.connection import OPERATORS, PersonRow, decode_profile
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused, Tampered
 from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.approvals.ask_erasure import behind
-from vault.services.approvals.execute import ExecuteApproval
+from vault.services.approvals.execute_approval import ExecuteApproval
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
 from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 

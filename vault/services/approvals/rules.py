@@ -8,7 +8,7 @@ from vault.database.transaction import Transaction
 from vault.domain.approvals.rule import ApprovalRule, known_verbs, loosens
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Invalid
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def _change(
     loose = loosens(before, after)
     if loose or approved is not None:
         # The version: a rule that was changed since is another one to loosen.
-        pass_gate(tx, account_id, "approval_rule", approved, {"from_version": before.version})
+        require_approval(tx, account_id, "approval_rule", approved, {"from_version": before.version})
     tx.approval_rules.set(account_id, after)
     event = AccessEvent(
         type="approval_rule.loosened" if loose else "approval_rule.tightened",

@@ -15,13 +15,15 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
 
+from vault.backoff import Backoff
 from vault.database.interface import Database
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.anchor import AnchorPlace, Relation
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
-from vault.jitter import RANDOM
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import shown
@@ -38,8 +40,7 @@ from vault.tlog.tree import read_frontier
 _LOG = Log(__name__)
 #: Attempts if another history is found, because its writer may delete its anchor.
 _TRIES = 6
-#: Maximum of the first random backoff in seconds; it doubles with each attempt.
-_FIRST_BACKOFF_SECONDS = 0.05
+_BACKOFF: Final = Backoff(first=timedelta(seconds=0.1), most=timedelta(seconds=1.6), least=0)
 #: Seconds between two checks whether another node has published the log.
 _PUBLICATION_INTERVAL = 0.5
 _PUBLICATION_TRIES = 20
@@ -192,7 +193,7 @@ class Anchor:
         """
         for tries in range(_TRIES):
             if tries:
-                await self.sleep(RANDOM.random() * _FIRST_BACKOFF_SECONDS * 2**tries)
+                await self.sleep(_BACKOFF.after(tries).total_seconds())
             smaller = await self._attempt(draft)
             if smaller is not None:
                 kept = await self.database.write(lambda tx: self._keep(tx, draft))

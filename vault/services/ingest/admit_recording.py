@@ -10,7 +10,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.calls.metadata import MetadataRow
 from vault.domain.reason import Reason
-from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_FETCHES
 from vault.domain.recordings.recording import Lease, Recording, RecordingKeys, SealedObject, State
 from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable, VaultError
@@ -200,7 +200,7 @@ class AdmitRecording:
 
 def _fetch_again(tx: Transaction, *, lease: Lease) -> None:
     attempts = lease.recording.attempts
-    if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(lease.recording.id) is None:
+    if attempts >= MAX_FETCHES or tx.recordings.announcement(lease.recording.id) is None:
         reason = Reason(code="read_back_failed", text="The stored audio could not be read back.")
         lifecycle.fail(tx, lease, reason)
         return

@@ -16,8 +16,7 @@ from vault.domain.calls.metadata import Metadata, MetadataPatch, MetadataRow, me
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.errors import AccountClosed, Busy, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
-from vault.services.lifecycle.erase_call import forbid_held
-from vault.services.lifecycle.guards import forbid_while_held
+from vault.services.lifecycle.guards import forbid_held_call, forbid_held_recording
 from vault.services.shared.sealed_metadata import MetadataSubject, SealedMetadata
 
 #: Requests for one call that may come between the read and the write of another one.
@@ -61,7 +60,7 @@ class ChangeMetadata:
                 patch=patch,
                 actor=actor,
                 check=lambda tx: _recordings_of_call(tx, account_id, call_ref),
-                forbid_held=lambda tx: forbid_held(tx, account_id, call_ref),
+                forbid_held=lambda tx: forbid_held_call(tx, account_id, call_ref),
                 only_new=only_new,
             )
         )
@@ -83,7 +82,7 @@ class ChangeMetadata:
                 patch=patch,
                 actor=actor,
                 check=lambda tx: [_recording(tx, account_id, recording_id)],
-                forbid_held=lambda tx: forbid_while_held(tx, recording),
+                forbid_held=lambda tx: forbid_held_recording(tx, recording),
             )
         )
 

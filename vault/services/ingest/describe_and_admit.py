@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS, backoff_after
+from vault.domain.recordings.fetch_attempts import MAX_FETCHES, backoff_after
 from vault.domain.recordings.recording import Lease, State
 from vault.errors import LeaseLost, Unavailable
 from vault.fair_places import FairPlaces, GaveWay
@@ -60,7 +60,7 @@ class Describe:
                 lambda tx: tx.queue.put_back(lease, not_before=tx.now() + GAVE_WAY_PAUSE, counts=False)
             )
         except Unavailable as error:
-            if recording.attempts >= MAX_ATTEMPTS:
+            if recording.attempts >= MAX_FETCHES:
                 _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
             pause = backoff_after(error, recording.attempts)
             await self.database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now() + pause))

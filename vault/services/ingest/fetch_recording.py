@@ -13,7 +13,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS, backoff_after
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_FETCHES, backoff_after
 from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.recordings.transitions import CLAIM
 from vault.domain.stored import encryption_context as bound
@@ -129,9 +129,9 @@ class Ingest:
     async def _transfer(self, lease: Lease) -> bool:
         """Bring the recording in; return False if a part of the vault is down, so that it waits as stored."""
         recording = lease.recording
-        if recording.attempts > MAX_ATTEMPTS:
+        if recording.attempts > MAX_FETCHES:
             # No attempt reported a result; perhaps each one crashed its process.
-            raise FetchFailed(f"{MAX_ATTEMPTS} attempts began, and none ended with a result.", final=True)
+            raise FetchFailed(f"{MAX_FETCHES} attempts began, and none ended with a result.", final=True)
         if lease.announcement is None or recording.connection_id is None:
             raise FetchFailed("The recording's announcement was deleted.", final=True)
         key = await key_that_sealed(
@@ -220,7 +220,7 @@ class Ingest:
 
     async def _retry_or_fail(self, lease: Lease, reason: Reason, *, final: bool) -> None:
         attempt = lease.recording.attempts
-        if final or attempt >= MAX_ATTEMPTS:
+        if final or attempt >= MAX_FETCHES:
             failure = Reason(code="fetch_failed", text=reason.text) if reason.code == _HOST_DOWN else reason
             await self.database.write(lambda tx: fail(tx, lease, failure))
             return
@@ -231,7 +231,7 @@ class Ingest:
 
         The attempt counter stops at half the max, so that attempts are left for failures of the provider.
         """
-        attempts = min(lease.recording.attempts, MAX_ATTEMPTS // 2)
+        attempts = min(lease.recording.attempts, MAX_FETCHES // 2)
         reason = Reason(code="unavailable", text=str(error))
         await self._wait(lease, reason, attempts, backoff_after(error, attempts))
 

@@ -32,7 +32,7 @@ _MAX_PAUSE_ATTEMPTS = 5
 _LEASE = timedelta(seconds=90)
 _BACKOFF: Final = Backoff(first=timedelta(minutes=1), most=timedelta(hours=6))
 #: With the backoff above, about a week.
-MAX_ATTEMPTS = 48
+MAX_DELETIONS = 48
 #: Statuses that mean that the provider has no copy.
 _GONE = frozenset({404, 410})
 
@@ -146,7 +146,7 @@ def _not_deleted(tx: Transaction, recording: Recording) -> None:
 
 
 def _retry_or_fail(tx: Transaction, recording: Recording, result: str) -> None:
-    if recording.source_attempts >= MAX_ATTEMPTS:
+    if recording.source_attempts >= MAX_DELETIONS:
         _give_up(tx, recording, result)
         return
     tx.provider_copies.try_again(recording.id, tx.now() + _BACKOFF.after(recording.source_attempts))

@@ -13,7 +13,7 @@ from vault.domain.accounts.account_keys import KeyRotation
 from vault.errors import NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.services.audit_log.anchor import Anchor
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.begin_rotation import begin_rotation, idle_version
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import Signer
@@ -71,7 +71,7 @@ class KeyRotations:
             before,
             own_key,
             actor,
-            gate=lambda tx: pass_gate(tx, account_id, "own_key", approved, effect),
+            gate=lambda tx: require_approval(tx, account_id, "own_key", approved, effect),
         ), True
 
     async def _add_version(

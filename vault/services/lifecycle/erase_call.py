@@ -11,22 +11,9 @@ from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
-from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import Wish
-from vault.errors import Held
 from vault.services.lifecycle import lifecycle
-from vault.services.shared.clock_skew import checked_now
-
-
-def holds_on_call(tx: Transaction, account_id: str, call_ref: str) -> Sequence[Hold]:
-    """Return the holds that cover a call, whether it has recordings or facts alone."""
-    return tx.holds.covering_call(account_id, call_ref, checked_now(tx))
-
-
-def forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
-    """Raise Held if a hold covers the call. The caller holds the account's and the call's lock."""
-    if held := holds_on_call(tx, account_id, call_ref):
-        raise Held([hold.id for hold in held])
+from vault.services.lifecycle.guards import holds_on_call
 
 
 def erase_recordings(

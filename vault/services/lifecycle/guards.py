@@ -3,7 +3,7 @@
 ``judge_now`` also tells what to do where an erasure is forbidden: a person's wish waits, everything else is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from vault.database.stores.retention.retention_policies import RetentionMarks, R
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import EMPTY, Recording, State
 from vault.domain.recordings.transitions import ERASE, Transition
+from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import PERSONS, Judgement, Reason, Wish, judge
 from vault.domain.retention.policy import RetentionClass
 from vault.domain.retention.terms import Bound, RetentionTerms
@@ -38,10 +39,30 @@ def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Tran
     raise Refused(f"It must be kept. {first.text}", reasons=(first.code,))
 
 
-def forbid_while_held(tx: Transaction, recording: Recording) -> None:
+def forbid_held_recording(tx: Transaction, recording: Recording) -> None:
     """Raise Held if a hold covers the recording, Tampered if a hold cannot be read."""
     if held := tx.holds.covering(recording, checked_now(tx)):
         raise Held([hold.id for hold in held])
+
+
+def holds_on_call(tx: Transaction, account_id: str, call_ref: str) -> Sequence[Hold]:
+    """Return the holds that cover a call, whether it has recordings or facts alone."""
+    return tx.holds.covering_call(account_id, call_ref, checked_now(tx))
+
+
+def forbid_held_call(tx: Transaction, account_id: str, call_ref: str) -> None:
+    """Raise Held if a hold covers the call. The caller holds the account's and the call's lock."""
+    if held := holds_on_call(tx, account_id, call_ref):
+        raise Held([hold.id for hold in held])
+
+
+def may_be_held(tx: Transaction, recording: Recording) -> bool:
+    """Return whether a hold covers the recording, or one of its account that cannot be read may."""
+    try:
+        return bool(tx.holds.covering(recording, checked_now(tx)))
+    except Tampered:
+        _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
+        return True
 
 
 def judge_now(

@@ -11,12 +11,9 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.outbox.message import Fact, Message, Standing, Turn
 from vault.domain.recordings.recording import GONE
-from vault.errors import Tampered
+from vault.services.lifecycle.guards import may_be_held
 from vault.services.outbox.kind import AnyKind
-from vault.services.shared.clock_skew import checked_now
-from vault.structured_log import Log
 
-_LOG = Log(__name__)
 #: How long a message waits before its subject is looked at again.
 _LOOK_AGAIN: Final = timedelta(minutes=15)
 #: How long a message of a kind waits that only another release has.
@@ -109,12 +106,7 @@ def _read_recording(tx: Transaction, account_id: str, recording_id: str) -> dict
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None or recording.state in GONE:
         return _erased(is_erased=True)
-    try:
-        is_held = bool(tx.holds.covering(recording, checked_now(tx)))
-    except Tampered:
-        _LOG.error("retention.hold_unreadable", account_id=account_id)
-        is_held = True
-    return {"erased": False, "restricted": recording.restricted, "held": is_held}
+    return {"erased": False, "restricted": recording.restricted, "held": may_be_held(tx, recording)}
 
 
 def message_event(type_: EventType, message: Message, at: datetime) -> AccessEvent:

@@ -20,7 +20,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.listening import STEADY_CODECS
 from vault.domain.ids import new_id
-from vault.domain.playback.link import MAX_WINDOW, Link, Session, windows
+from vault.domain.playback.link import MAX_WINDOW, Link, Session, plays_without_right, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
@@ -99,7 +99,7 @@ class AudioStreams:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
         rows = await self.database.fetch(RECORDING, id=recording_id, account_id=account_id)
         found = read_recording(rows[0]) if rows else None
-        if found is None or not found.is_playable:
+        if found is None or not plays_without_right(found.recording):
             raise not_playable(None if found is None else found.recording)
         event = AccessEvent(
             id="", type="download.grant", at=self.clock(), account_id=account_id, actor=actor,

@@ -13,10 +13,9 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.playback.link import MAX_SESSIONS, Kind, check_networks
+from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, Kind, check_networks
 from vault.domain.playback.link_key import (
     MAX_KEYS,
-    MAX_LIFE,
     Algorithm,
     LinkKey,
     load_key,
@@ -129,7 +128,7 @@ class LinkKeys:
                 "with a letter or digit.",
                 field="name",
             )
-        if not timedelta(seconds=1) <= wanted.max_life <= MAX_LIFE:
+        if not timedelta(seconds=1) <= wanted.max_life <= MAX_LIFETIME:
             raise Invalid("max_life must be between 1 and 86400 seconds.", field="max_life")
         if not 1 <= wanted.max_sessions <= MAX_SESSIONS:
             text = Sentence("max_sessions must be between 1 and %(number)s.", number=MAX_SESSIONS)

@@ -21,7 +21,7 @@ from vault.domain.sign_in.connection import decode_profile
 from vault.errors import Busy, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.lifecycle.guards import forbid_while_held
+from vault.services.lifecycle.guards import forbid_held_recording
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.paced import paced
@@ -92,7 +92,7 @@ class OwnNotes:
         def put(tx: Transaction) -> None:
             _lock(tx, opened.recording)
             # A note is a part of what a hold keeps.
-            forbid_while_held(tx, opened.recording)
+            forbid_held_recording(tx, opened.recording)
             if not tx.recording_notes.replace(before, after):
                 raise Busy("Another request changed this note. Send the request again.", retry_after=1)
             tx.events.append(event)
@@ -109,7 +109,7 @@ class OwnNotes:
         def delete(tx: Transaction) -> None:
             _lock(tx, opened.recording)
             # A note is a part of what a hold keeps.
-            forbid_while_held(tx, opened.recording)
+            forbid_held_recording(tx, opened.recording)
             if not tx.recording_notes.delete(row.id):
                 raise NotFound(_NO_NOTE)
             tx.events.append(event)

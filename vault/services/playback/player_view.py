@@ -21,9 +21,9 @@ from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice, text_digest
-from vault.domain.playback.link import Link, Session
+from vault.domain.playback.link import Link, Session, plays_without_right
 from vault.domain.recordings.media import Waveform, read_waveform
-from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
 from vault.ports.clock import Clock
@@ -179,7 +179,7 @@ class Player:
 
 
 def _is_playable(tx: Transaction, recording: Recording, session_id: str | None) -> bool:
-    if recording.state is State.AVAILABLE and not recording.restricted:
+    if plays_without_right(recording):
         return True
     session = None if session_id is None else tx.links.session(session_id)
     link = None if session is None else tx.links.get(recording.account_id, session[0].link_id)

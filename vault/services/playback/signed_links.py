@@ -18,7 +18,7 @@ from vault.database.stores.playback.signed_links import PermissionQuery, SignedL
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
-from vault.domain.playback.link import Link
+from vault.domain.playback.link import Link, plays_without_right
 from vault.domain.playback.link_key import LinkKey, check_limits, link_of
 from vault.domain.playback.signed_token import BadToken, Permission
 from vault.domain.stored import encryption_context as bound
@@ -131,7 +131,7 @@ def _checked(found: SignedLinkState | None, permission: Permission, term: bytes,
     check_limits(permission, found.key, max(now, known.now))
     if found.is_cut or (found.link is not None and found.link.revoked_at is not None):
         raise BadToken("cut")
-    if not known.is_playable:
+    if not plays_without_right(known.recording):
         raise BadToken("recording")
     if found.token_hash is not None and not hmac.compare_digest(found.token_hash, permission.digest):
         raise BadToken("reused")

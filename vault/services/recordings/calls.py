@@ -23,9 +23,10 @@ from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.erase_call import await_erasure, erase_recordings, forbid_held, forget_facts
+from vault.services.lifecycle.erase_call import await_erasure, erase_recordings, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.lifecycle.guards import forbid_held_call
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.missing_recordings import calls_without_recording
 from vault.services.shared.paced import paced
 from vault.services.shared.sealed_metadata import SealedMetadata
@@ -221,14 +222,14 @@ def _begin_erasure(
     facts = tx.call_facts.of_call(account_id, call_ref)
     if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
         return [] if tx.closing_acts.recall(account_id, "call.erased", call_ref) else None
-    forbid_held(tx, account_id, call_ref)
+    forbid_held_call(tx, account_id, call_ref)
     left = [recording for recording in recordings if recording.state not in GONE]
     erased = erase_recordings(tx, account_id, left[:AT_ONCE], actor=actor, at=now)
     for recording in left[AT_ONCE:]:
         await_erasure(tx, recording, cause="deletion", actor=actor, at=now)
     if facts or erased or approved is not None:
         ids = [recording.id for recording in left]
-        pass_gate(tx, account_id, "call_erasure", approved, {"recordings": len(left)}, things=ids)
+        require_approval(tx, account_id, "call_erasure", approved, {"recordings": len(left)}, things=ids)
         forget_facts(tx, account_id, call_ref, actor=actor, at=now)
     tx.closing_acts.recall(account_id, "call.erased", call_ref)
     for recording in recordings:

@@ -26,7 +26,7 @@ from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.recordings.recording_changes import Changes, changes_since
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.encrypted_fields import join_facts, name_terms, open_facts, open_recording
 from vault.services.shared.paced import paced
 from vault.services.shared.sealed_metadata import SealedMetadata
@@ -239,7 +239,7 @@ class Recordings:
             )
             # Last, so that only what could be erased is asked for; an error undoes the erasure.
             verb: Verb = "recording_erasure" if ground is None else "erasure_within_minimum"
-            pass_gate(tx, account_id, verb, approved, {"recordings": 1}, things=[recording_id])
+            require_approval(tx, account_id, verb, approved, {"recordings": 1}, things=[recording_id])
             return erased
 
         return await self.database.write(begin)

@@ -22,7 +22,8 @@ from vault.errors import LeaseLost, ObjectLocked, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.erase_call import await_call_erasure, holds_on_call
+from vault.services.lifecycle.erase_call import await_call_erasure
+from vault.services.lifecycle.guards import holds_on_call
 from vault.services.shared.job import HOURLY, ClaimJob, IntervalJob, Job
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log

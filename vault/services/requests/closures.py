@@ -26,7 +26,7 @@ from vault.services.requests.sealed_requests import (
     sealed_row,
 )
 from vault.services.retention.hold_release import waiting_time
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
@@ -177,7 +177,7 @@ def _insert(
     export = int(wanted.channel == CLOSURE_EXPORT)
     effect = {**ends, "export": export}
     # Whatever the account has on its last day is erased, so an approval binds the export alone.
-    pass_gate(tx, account_id, "account_closure", approved, effect, things=[f"export {export}"])
+    require_approval(tx, account_id, "account_closure", approved, effect, things=[f"export {export}"])
     row = sealed_row(key, request)
     tx.requests.insert(row, reference_term=None, terms=(), key_version=key.version)
     append_event(tx, request, "account.closure_asked", actor=actor, at=now)

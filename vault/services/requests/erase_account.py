@@ -20,7 +20,8 @@ from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import Refused, Tampered
 from vault.services.admission.call_opener import CallOpener
-from vault.services.lifecycle.erase_call import erase_recordings, forget_if_erased, holds_on_call
+from vault.services.lifecycle.erase_call import erase_recordings, forget_if_erased
+from vault.services.lifecycle.guards import holds_on_call
 from vault.services.requests.progress import Progress
 from vault.services.requests.sealed_requests import ruling_of
 from vault.services.shared.clock_skew import checked_now

@@ -16,9 +16,9 @@ from vault.services.lifecycle.erase_call import (
     await_call_erasure,
     await_erasure,
     erase_recordings,
-    forbid_held,
     forget_if_erased,
 )
+from vault.services.lifecycle.guards import forbid_held_call
 from vault.services.requests.decided import Decided
 from vault.services.requests.package_about import Kept
 from vault.services.requests.packages import delete_package
@@ -119,7 +119,7 @@ class EraseDecided:
             now = tx.now()
             recordings = tx.recordings.of_call(account_id, call_ref)
             mine = [one for one in recordings if one.id in recording_ids]
-            forbid_held(tx, account_id, call_ref)
+            forbid_held_call(tx, account_id, call_ref)
             erase_recordings(tx, account_id, mine, actor=ruling.by, at=now, wish="request")
             for one in mine:
                 tx.provider_copies.request_deletion(one.id)

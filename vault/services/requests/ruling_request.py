@@ -13,7 +13,7 @@ from vault.domain.requests.request import Informed, Period, Request, Ruling, Ver
 from vault.errors import Invalid, NotFound
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FoundPerson
-from vault.services.shared.approval_gate import Approved, Rehearsal, Rehearsed, pass_gate
+from vault.services.shared.approval_gate import Approved, Rehearsal, Rehearsed, require_approval
 
 #: What a decision does, and the act that a rule names for it.
 _GATED: Final[Mapping[Effect, Verb]] = {"erase": "request_erasure", "provide": "request_export"}
@@ -62,7 +62,7 @@ def decision_gate(
         for effect, verb in _GATED.items():
             if effect in effects and (approved is None or approved.approval.kind == verb):
                 counts, things = _found(tx, request, ruling, erases=effect == "erase")
-                pass_gate(tx, request.account_id, verb, approved, counts, things=things)
+                require_approval(tx, request.account_id, verb, approved, counts, things=things)
         if isinstance(approved, Rehearsal):
             raise Rehearsed({})
 

@@ -9,7 +9,8 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.services.admission.call_opener import CallOpener
-from vault.services.lifecycle.erase_call import forget_facts, holds_on_call
+from vault.services.lifecycle.erase_call import forget_facts
+from vault.services.lifecycle.guards import holds_on_call
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

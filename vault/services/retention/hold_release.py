@@ -13,7 +13,7 @@ from vault.errors import Refused, Tampered
 from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.retention.place_hold import event_of_hold, existing_hold
 from vault.services.retention.previews import keep_preview, require_preview
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 
 #: Recordings named in a preview, and read in one transaction.
 _NAMED, _BATCH_SIZE = 20, 500
@@ -108,7 +108,7 @@ class HoldReleases:
             tx.lock_account(account_id, exclusive=True)
             hold = _held(tx, account_id, hold_id)
             count, things = _bound(tx, hold)
-            pass_gate(tx, account_id, "hold_release", approved, count, things=things)
+            require_approval(tx, account_id, "hold_release", approved, count, things=things)
             _release(tx, account_id, hold_id, tx.now(), approved.approval.decided_by or "")
 
         await self.database.write(release)
@@ -118,7 +118,7 @@ class HoldReleases:
 
         def lift(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            pass_gate(tx, account_id, "retention_cap", approved, {})
+            require_approval(tx, account_id, "retention_cap", approved, {})
             tx.retention.lift_cap(account_id, tx.now() + _UNCAPPED)
 
         await self.database.write(lift)

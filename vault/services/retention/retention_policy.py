@@ -29,7 +29,7 @@ from vault.services.retention.check_object_lock import require_locks
 from vault.services.retention.check_policy import check
 from vault.services.retention.previews import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.paced import paced
 
 #: Each erasure reads those that wait, and each further change begins the wait again.
@@ -180,7 +180,7 @@ def _write(
         require_preview(tx, account_id, preview_subject(wanted, newest), digest)
     if shorter or approved is not None:
         # The version: a policy that was changed since is another one to shorten.
-        pass_gate(tx, account_id, "retention_policy", approved, {"from_version": newest})
+        require_approval(tx, account_id, "retention_policy", approved, {"from_version": newest})
     effective_at = now + max(opened.current.waiting, wanted.waiting) if shorter else now
     version = newest + 1
     tx.retention.add(

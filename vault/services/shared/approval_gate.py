@@ -57,7 +57,7 @@ class Rehearsed(Exception):
         self.effect = dict(effect)
 
 
-def pass_gate(
+def require_approval(
     tx: Transaction,
     account_id: str,
     verb: Verb,

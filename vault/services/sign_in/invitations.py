@@ -14,7 +14,7 @@ from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.invitation import LIFE, RECOVERY_WAIT, Invitation
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
-from vault.services.shared.approval_gate import Approved, may, pass_gate
+from vault.services.shared.approval_gate import Approved, may, require_approval
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.person_events import event_of
 
@@ -55,7 +55,7 @@ class Invitations:
             may_give(_scopes(tx, person))
             approved = _approved_for(tx, person, actor, now)
             if approved is None:
-                _pass_gate(tx, person, None)
+                _require_approval(tx, person, None)
                 end_open(tx, person, actor, now)
                 tx.people.change(made_by(person, actor))
             has_passkeys = bool(tx.passkeys.of_person(account_id, person_id))
@@ -82,7 +82,7 @@ class Invitations:
             tx.lock_account(account_id, exclusive=True)
             person = present(tx, account_id, person_id)
             require_giver(tx, approved, _scopes(tx, person))
-            _pass_gate(tx, person, approved)
+            _require_approval(tx, person, approved)
             end_open(tx, person, actor, now)
             tx.people.change(made_by(person, actor))
             insert_unseen(tx, issued_for(person, actor, now, starts_at=now))
@@ -167,11 +167,13 @@ def _approved_for(tx: Transaction, person: PersonRow, actor: str, now: datetime)
     return next((one for one in waiting if one.waits_for == actor), None)
 
 
-def _pass_gate(tx: Transaction, person: PersonRow, approved: Approved | None) -> None:
-    """Let another address pass, or raise as ``pass_gate`` does. An approval holds for the person as it is."""
+def _require_approval(tx: Transaction, person: PersonRow, approved: Approved | None) -> None:
+    """Let another address pass, or raise as ``require_approval`` does. An approval holds for the person as it is."""
     own = [one.id for one in tx.passkeys.of_person(person.account_id, person.id)]
     things = [person.id, f"revision {person.revision}", *own]
-    pass_gate(tx, person.account_id, "member_recovery", approved, {"passkeys": len(own)}, things=things)
+    require_approval(
+        tx, person.account_id, "member_recovery", approved, {"passkeys": len(own)}, things=things
+    )
 
 
 def _scopes(tx: Transaction, person: PersonRow) -> frozenset[Scope]:

@@ -19,7 +19,7 @@ from vault.domain.sign_in.invitation import MAX_INVITED, MemberTerms
 from vault.errors import Busy, Refused
 from vault.ports.clock import Clock
 from vault.sentence import Sentence
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.invitations import (
@@ -73,7 +73,7 @@ class InvitedPeople:
             _require_room(tx, account_id)
             if approved is not None:
                 require_giver(tx, approved, scopes_of(terms.roles))
-            pass_gate(tx, account_id, "member_invitation", approved, {"granted": len(written.granted)})
+            require_approval(tx, account_id, "member_invitation", approved, {"granted": len(written.granted)})
             tx.people.put(person)
             tx.people.change(person)
             tx.sign_in.grant(account_id, person.id, written.granted, written.agents)
@@ -181,7 +181,7 @@ class InvitedPeople:
                 return False
             if "admin" not in terms.roles:
                 require_other_admin(tx, was)
-            _pass_gate(tx, was, written, scopes_of(terms.roles_beyond(known)), approved)
+            _require_approval(tx, was, written, scopes_of(terms.roles_beyond(known)), approved)
             for role_id in written.revoked:
                 tx.sign_in.revoke(role_id)
             tx.sign_in.grant(account_id, was.id, written.granted, written.agents)
@@ -200,21 +200,21 @@ def _require_room(tx: Transaction, account_id: str) -> None:
         raise Refused(text, reasons=("too_many",))
 
 
-def _pass_gate(
+def _require_approval(
     tx: Transaction,
     was: PersonRow,
     written: MemberChange,
     given: frozenset[Scope],
     approved: Approved | None,
 ) -> None:
-    """Let roles that are given pass, or raise as ``pass_gate`` does. An approval holds for the person as it is."""
+    """Let roles that are given pass, or raise as ``require_approval`` does. It holds for the person as it is."""
     if approved is not None:
         require_giver(tx, approved, given)
     elif not written.granted:
         return
     counts = {"granted": len(written.granted), "revoked": len(written.revoked)}
     effect = {"from_revision": was.revision or 0, **counts}
-    pass_gate(tx, was.account_id, "member_roles", approved, effect)
+    require_approval(tx, was.account_id, "member_roles", approved, effect)
 
 
 def _with_roles(tx: Transaction, account_id: str, person_id: str) -> MemberBefore:

@@ -28,7 +28,7 @@ from vault.domain.sign_in.connection import (
 )
 from vault.errors import Busy, Invalid, NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.encrypted_fields import name_term
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
@@ -255,7 +255,7 @@ class _Change:
 
 
 def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
-    """Write a change; False if the connection was changed since it was read. Raises as ``pass_gate`` does."""
+    """Write a change; False if the connection was changed since it was read. Raises as ``require_approval`` does."""
     account_id, wanted = change.wanted.account_id, change.wanted
     tx.lock_account(account_id, exclusive=True)
     require_room(wanted, tx.sign_in.of_account(account_id))
@@ -266,7 +266,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     if change.opens:
         counts = {"granted": len(change.granted), "revoked": len(change.revoked)}
         effect = {"from_revision": wanted.revision - 1, **counts}
-        pass_gate(tx, account_id, "sign_in_connection", approved, effect)
+        require_approval(tx, account_id, "sign_in_connection", approved, effect)
     for mapping in change.revoked:
         tx.sign_in.revoke(mapping.id)
     tx.sign_in.grant(account_id, wanted.id, change.granted, change.agents)

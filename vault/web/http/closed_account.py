@@ -3,7 +3,7 @@
 Both doors ask here, by the name of the route's function: REST where it finds the account of a path
 (``vault/web/http/auth.py``), and the console where it does (``vault/web/console/access.py``). So what is not named here
 is refused, also an operation that is added later. What was approved is carried out later, and asks for itself
-(``vault/services/approvals/execute.py``).
+(``vault/services/approvals/execute_approval.py``).
 """
 
 from collections.abc import Mapping

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.calls.call import Direction, Role, role_of
-from vault.domain.playback.link import Link
+from vault.domain.playback.link import Link, plays_without_right
 from vault.domain.playback.pace import FASTEST, SLOWEST
 from vault.domain.recordings.media import extension
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
 from vault.services.playback.playable_audio import Client
@@ -204,7 +204,7 @@ def player_page(
         call=call,
         notes=notes,
         own_page=None if author is None else author.page,
-        can_be_shared=recording.state is State.AVAILABLE and not recording.restricted,
+        can_be_shared=plays_without_right(recording),
         recording=recording,
         title=texts["player"]["voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction]],
         audio=f"/s/{session.id}/audio{extension(_played(recording))}",

@@ -45,7 +45,7 @@ _INSERT = (
 #: Whether a link (l) plays a recording (r) in its state: ``Link.plays`` in SQL.
 PLAYS = """(r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
                OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check' AND l.kind = 'player')"""
-STILL_VALID = f"""
+MAY_STILL_HEAR = f"""
   FROM recordings r
  WHERE r.id = {{recording}} AND r.account_id = {{account}} AND r.state IN ('available', 'quarantined')
    AND ({{session}} IS NULL AND r.state = 'available' AND NOT r.restricted
@@ -62,9 +62,9 @@ _NAMES = {
 _GRANT = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
     "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
-    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)" + STILL_VALID.format(**_NAMES)
+    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)" + MAY_STILL_HEAR.format(**_NAMES)
 )
-_IS_VALID = "SELECT 1" + STILL_VALID.format(**_NAMES)
+_IS_VALID = "SELECT 1" + MAY_STILL_HEAR.format(**_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

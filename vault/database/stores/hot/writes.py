@@ -18,7 +18,7 @@ from vault.database.stores.audit_log.access_events import event_values
 from vault.database.stores.hot.statements import (
     COLUMNS,
     LATER_ON_POSTGRESQL,
-    STILL_VALID,
+    MAY_STILL_HEAR,
     Announced,
     Grant,
     id_taken,
@@ -114,7 +114,7 @@ _GRANT: Final = HotText(
     "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
     f"FROM unnest({', '.join(f':{name}' for name in _GRANT_KINDS)}) AS g({', '.join(_GRANT_KINDS)}) "
     "WHERE NOT g.conditional OR EXISTS (SELECT 1"
-    + STILL_VALID.format(
+    + MAY_STILL_HEAR.format(
         recording="g.recording_id",
         account="g.account_id",
         session="g.session_id",
@@ -126,7 +126,7 @@ _GRANT: Final = HotText(
 )
 IS_VALID: Final = HotText(
     "SELECT 1"
-    + STILL_VALID.format(
+    + MAY_STILL_HEAR.format(
         recording=":recording_id",
         account=":account_id",
         session=":session_id",

@@ -15,7 +15,7 @@ from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from
 from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.playback.link import Link, Session
-from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.requests.request import BEGUN, RequestState
 
 _KEY: Final = [*(api_keys.c[name] for name in ApiKey.__slots__), api_keys.c.secret_hash]
@@ -102,11 +102,6 @@ class RecordingWithKeys:
     keys: RecordingKeys | None
     #: The database's time.
     now: datetime
-
-    @property
-    def is_playable(self) -> bool:
-        """Return whether the recording is available and not restricted."""
-        return self.recording.state is State.AVAILABLE and not self.recording.restricted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

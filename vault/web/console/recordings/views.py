@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.metadata import Metadata
+from vault.domain.playback.link import plays_without_right
 from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import Cause, State
 from vault.services.recordings.recordings import RecordingView
@@ -87,7 +88,7 @@ def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
         restricted=recording.restricted,
         reasons=[reason.text for reason in recording.reasons],
         quarantined_until=recording.quarantined_until,
-        is_playable=recording.state is State.AVAILABLE and not recording.restricted,
+        is_playable=plays_without_right(recording),
         is_quarantined=recording.state is State.QUARANTINED,
         can_be_retried=recording.connection_id is not None and recording.state in _NOT_ARRIVED,
     )

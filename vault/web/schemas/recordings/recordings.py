@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS, longest_wait
+from vault.domain.recordings.fetch_attempts import MAX_FETCHES, longest_wait
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.services.recordings.recordings import RecordingView
@@ -33,7 +33,7 @@ class FetchOut(BaseModel):
         runs = recording.state is State.TRANSFERRING
         return cls(
             attempts=recording.attempts,
-            max_attempts=MAX_ATTEMPTS,
+            max_attempts=MAX_FETCHES,
             next_attempt_at=None if runs else due,
             fails_by=due + longest_wait(recording.attempts),
         )
