@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.hostile import rows_sign_in, rows_stored, rows_telephony, rows_web
+from tests.hostile import rows_crm, rows_sign_in, rows_stored, rows_telephony, rows_web
 from tests.hostile.growth import grows_too_fast
 from tests.hostile.parse_calls import parse_calls, reached
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import Site, hostile_strings, sites
 
-ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS, *rows_sign_in.ROWS]
+ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS, *rows_sign_in.ROWS, *rows_crm.ROWS]
 #: Places where a regex is made inside of a function, of what only it knows, and why that is no danger.
 LOCAL = {
     "vault.domain.notices.notice": "one literal text, the words of another element, in capitals or not",
@@ -107,6 +107,7 @@ NOT_FOREIGN = {
     "vault.cli.drill:_check_all": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
     "vault.telephony.twilio_api.events:_recording_ref": _CHECKED,
+    "vault.crm.requests:host_of": "an address that an adapter made of its own text and checked settings",
     "vault.telephony.numbering.number_plans:area_codes": _PACKAGED,
     "vault.telephony.numbering.number_plans:spellings": "numbers in E.164, as the readings of a number return them",
     "vault.telephony.signatures.rsa_keys:<module>": "a constant",

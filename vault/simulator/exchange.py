@@ -50,6 +50,8 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: str = "application/json"
+    #: Further headers; their names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -62,6 +64,6 @@ class Webhook:
     body: bytes
 
 
-def json_reply(status: int, value: object) -> Reply:
+def json_reply(status: int, value: object, headers: Mapping[str, str] | None = None) -> Reply:
     """Build a reply with a JSON body."""
-    return Reply(status=status, body=json.dumps(value).encode())
+    return Reply(status=status, body=json.dumps(value).encode(), headers=headers or {})

@@ -116,6 +116,7 @@ def _head(reply: Reply) -> bytes:
         f"Content-Type: {reply.content_type}",
         # A 204 has no body and no Content-Length (RFC 9110, section 8.6).
         *([] if reply.status == HTTPStatus.NO_CONTENT else [f"Content-Length: {len(reply.body)}"]),
+        *(f"{name}: {value}" for name, value in reply.headers.items()),
         "Connection: close",
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

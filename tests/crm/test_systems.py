@@ -1,0 +1,312 @@
+"""Every CRM system keeps the contract of the port, beside its simulated counterpart."""
+
+import json
+import re
+from dataclasses import replace
+from itertools import product
+from urllib.parse import unquote_plus
+
+import pytest
+
+from tests.crm.walk import (
+    BY_NAME,
+    HANDOVER,
+    NOW,
+    NUMBER,
+    RESTRICTED,
+    SIGNIFICANT,
+    Walk,
+    handed_over,
+    ready,
+)
+from vault.domain.crm.exchange import CrmReply
+from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Refused, Unauthorized, Unclear, Wait
+from vault.errors import Invalid
+from vault.simulator.crm.crm import Fault
+from vault.simulator.crm.registry import SIMULATED_CRM
+from vault.simulator.exchange import Reply, json_reply
+
+NAMES = sorted(BY_NAME)
+WITH_CONTACTS = [name for name in NAMES if BY_NAME[name].audience == "contact"]
+ACTS = ("find", "create", "probe", "update", "remove")
+#: The number of somebody in another country, with the same national digits.
+FOREIGN = "+352612345678"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<!channel> <@U123> *bold* &amp; & > <https://evil.example|click>",
+    "{{ticket.requester.email}} {% raw %} ${7*7}",
+    "\x00\x1b[31m\u202e\u2028end",
+    "👩‍👩‍👧" * 5000,
+    "x" * 40_000,
+)
+
+
+def every(names):
+    """Parametrize a test by system."""
+    return pytest.mark.parametrize("name", names)
+
+
+def test_each_adapter_has_a_simulated_counterpart():
+    """The adapter and the simulated system have the same names, each once."""
+    assert sorted(SIMULATED_CRM) == NAMES
+    assert len(BY_NAME) == len(NAMES)
+
+
+@every(NAMES)
+def test_a_call_stands_once_is_restricted_and_is_removed(name):
+    """The whole life: created with its ids, restricted, restored, removed."""
+    walk = handed_over(name)
+    assert walk.stands() == 1
+    [shown] = [text for text in walk.peer.shown() if HANDOVER.address in text]
+    assert "Wants a quote." in shown
+    assert all(isinstance(verdict, Accepted) for verdict in walk.update(RESTRICTED))
+    [shown] = [text for text in walk.peer.shown() if HANDOVER.address in text]
+    for hidden in ("Wants a quote", "Ann Lee", NUMBER[1:], "3:03"):
+        assert hidden not in shown
+    assert all(isinstance(verdict, Accepted) for verdict in walk.update(HANDOVER))
+    assert walk.stands() == 1
+    last = walk.remove()[-1]
+    assert isinstance(last, Accepted)
+    assert walk.stands() == 0
+    assert "Wants a quote" not in "".join(walk.peer.shown())
+
+
+@every(NAMES)
+def test_a_removal_can_be_repeated(name):
+    """A removal whose answer was lost is sent again, and ends the same way."""
+    walk = handed_over(name)
+    walk.remove()
+    assert isinstance(walk.remove()[-1], Accepted | Gone)
+    assert walk.stands() == 0
+
+
+@every(NAMES)
+def test_a_creation_whose_answer_was_lost_is_found_by_a_probe(name):
+    """The record was written and a 502 came: the probe finds it, also when searches are late, and none is doubled."""
+    walk = ready(name)
+    walk.peer.faults.append(Fault(reply=json_reply(502, {}), method="POST", is_after=True))
+    assert isinstance(walk.create(), Unclear)
+    assert walk.remote is None
+    walk.probe()
+    if walk.peer.lags and walk.remote is None:
+        walk.peer.index()
+        walk.probe()
+    assert walk.remote is not None
+    assert isinstance(walk.remove()[-1], Accepted)
+    assert walk.stands() == 0
+
+
+@every(NAMES)
+def test_a_probe_finds_no_other_record(name):
+    """The record of another call of the same contact and second is not taken for this one."""
+    walk = ready(name)
+    other = replace(HANDOVER, id="hof_" + "0" * 32, address="https://vault.example/h/" + "0" * 32)
+    assert isinstance(walk.create(other), Accepted)
+    walk.peer.index()
+    walk.remote = None
+    assert isinstance(walk.probe(), Accepted | Gone)
+    assert walk.remote is None
+
+
+@every(WITH_CONTACTS)
+def test_a_number_of_another_country_is_no_hit(name):
+    """Numbers are compared with their country, whatever the system's search does."""
+    walk = Walk.of(name)
+    walk.peer.add_contact(FOREIGN, FOREIGN, SIGNIFICANT)
+    assert walk.search() == ()
+
+
+@every(WITH_CONTACTS)
+def test_two_contacts_of_one_number_are_both_shown(name):
+    """Which of them is meant is decided by a rule or a person, and not by the order of hits."""
+    walk = Walk.of(name)
+    written = NUMBER
+    two = {walk.peer.add_contact(written, NUMBER, SIGNIFICANT) for _ in range(2)}
+    assert {hit.id for hit in walk.search()} >= (two if name != "front" else set())
+
+
+@every(NAMES)
+def test_only_the_permitted_values_leave(name):
+    """Beside ids of the system, a creation has no other text than the fields of the hand-over."""
+    walk = handed_over(name)
+    body = unquote_plus(walk.sent[-1].body.decode())
+    for absent in ("rec_", "acct_", "transcript", "audio", ".mp3", ".wav", "/p/", "recording_url"):
+        assert absent not in body.replace("callvault", ""), absent
+
+
+@every(NAMES)
+def test_no_secret_and_no_number_is_in_a_url(name):
+    """A URL is logged everywhere. The system may want a number in the query of its search, and nothing else."""
+    walk = handed_over(name)
+    walk.update(RESTRICTED)
+    walk.sent.append(walk.system.probe(HANDOVER, walk.target, walk.access))
+    walk.remove()
+    number = re.compile(f"{SIGNIFICANT}|{NUMBER[1:]}|06.?12.?34.?56.?78")
+    for request in walk.sent:
+        url = unquote_plus(request.url)
+        assert walk.access.token not in url
+        assert walk.peer.key not in url
+        assert "Ann" not in url
+        if number.search(url):
+            assert request.method == "GET"
+            assert name in {"zendesk", "salesforce", "pipedrive", "freshdesk", "zoho", "front", "helpscout"}
+    assert repr(walk.sent[0]).startswith("<") or walk.access.token not in repr(walk.sent[0])
+
+
+@every(NAMES)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_person_typed_stays_text(name, text):
+    """Notes and names are escaped and cut as the system wants, so the system takes them and nothing of them acts."""
+    walk = ready(name)
+    walk.create(replace(HANDOVER, agent=text, notes=(text, text)))
+    assert walk.stands() == 1
+    request = walk.sent[-1]
+    assert len(request.body) < 80_000
+    shown = "".join(walk.peer.shown())
+    for active in ("<script", "<!channel>", "<@U123>", "<https://evil", "{{", "{%", "\x00", "\x1b", "\u202e"):
+        assert active not in shown, active
+
+
+@every(NAMES)
+def test_a_call_without_facts_is_handed_over(name):
+    """A withheld number, no agent, no duration and no notes leave no hole in the text."""
+    walk = ready(name)
+    bare = replace(HANDOVER, agent=None, direction=None, caller=None, callee=None, duration=None, notes=())
+    assert isinstance(walk.create(bare), Accepted)
+    assert "None" not in "".join(walk.peer.shown())
+
+
+STATUSES = [
+    (401, {}, dict.fromkeys(ACTS, Unauthorized)),
+    (404, {}, dict.fromkeys(ACTS, Gone)),
+    (409, {}, {"create": Unclear}),
+    (422, {}, dict.fromkeys(ACTS, Refused)),
+    (423, {}, dict.fromkeys(ACTS, Wait)),
+    (429, {"retry-after": "37"}, dict.fromkeys(ACTS, Wait)),
+    (500, {}, {"create": Unclear, "find": Wait, "probe": Wait, "update": Wait, "remove": Wait}),
+    (503, {}, {"create": Unclear, "find": Wait, "probe": Wait, "update": Wait, "remove": Wait}),
+]
+
+
+@every(NAMES)
+@pytest.mark.parametrize(("status", "headers", "expected"), STATUSES, ids=[str(row[0]) for row in STATUSES])
+def test_each_status_has_its_meaning(name, status, headers, expected):
+    """What may have been written is unclear for a creation, and sent again for what can be repeated."""
+    for act, kind in expected.items():
+        reply = CrmReply(status=status, headers=headers, body=b"{}", received_at=NOW)
+        assert isinstance(BY_NAME[name].classify(act, reply), kind), act
+
+
+@every(NAMES)
+def test_a_blocking_edge_is_no_missing_scope(name):
+    """403 with a page is a throttle; with the system's own error a person must act."""
+    system = BY_NAME[name]
+    page = CrmReply(
+        status=403, headers={"content-type": "text/html"}, body=b"<html>Blocked</html>", received_at=NOW
+    )
+    assert isinstance(system.classify("create", page), Wait)
+    own = CrmReply(status=403, body=json.dumps({"error": "forbidden"}).encode(), received_at=NOW)
+    assert isinstance(system.classify("create", own), Denied)
+
+
+@every(NAMES)
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("37", 37, 37),
+        ("Thu, 26 Nov 2026 10:05:00 GMT", 300, 300),
+        ("86400000", 21600, 21600),
+        ("-5", None, None),
+    ],
+)
+def test_a_wait_is_taken_as_asked_within_bounds(name, header, low, high):
+    """Retry-After in seconds or as a date; an absurd one is cut to six hours."""
+    reply = CrmReply(status=429, headers={"retry-after": header}, body=b"{}", received_at=NOW)
+    verdict = BY_NAME[name].classify("update", reply)
+    assert isinstance(verdict, Wait)
+    if low is None:
+        assert verdict.asked is None
+    else:
+        assert verdict.asked is not None
+        assert low <= verdict.asked.total_seconds() <= high
+
+
+BODIES = [
+    b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"a":1,"a":2}', b"[" * 100_000, b'{"results":' * 20_000, b"9" * 100_000,
+    json.dumps({"data": "x", "results": {}, "id": {"a": 1}, "ok": True, "ticket": [], "errors": "x", "ts": 1}).encode(),
+    json.dumps([[{"id": None, "errorCode": 7, "errors": [3]}]]).encode(),
+    json.dumps({"id": "../../admin", "ts": "a/b", "data": [{"details": {"id": "x?y"}, "code": "SUCCESS"}]}).encode(),
+]  # fmt: skip
+
+
+@every(NAMES)
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_no_reply_raises_and_no_id_is_a_path(name, body):
+    """Whatever a server sends, each reader returns; an id that could lead elsewhere is none."""
+    system = BY_NAME[name]
+    walk = Walk.of(name)
+    for status, act in product((200, 201, 301, 400, 403, 429, 500), ACTS):
+        reply = CrmReply(
+            status=status,
+            headers={
+                "location": "https://evil.example/1",
+                "link": "<https://evil.example/1>",
+                "resource-id": "../1",
+            },
+            body=body,
+            received_at=NOW,
+        )
+        system.classify(act, reply)
+        assert system.candidates(reply).candidates == () or all(
+            "/" not in hit.id for hit in system.candidates(reply).candidates
+        )
+        assert system.parent_of(reply) is None
+        assert "/" not in "".join((system.created(reply) or {}).values())
+        assert system.probed(reply, HANDOVER, walk.target) is None
+        assert system.agent_of(reply, "ann@example.com") is None
+        contact = system.contact_of(reply)
+        assert contact is None or "/" not in contact.id
+        system.budget(reply)
+        if system.oauth is not None:
+            system.oauth.grant_of(walk.peer.settings, reply)
+
+
+@every(NAMES)
+def test_wrong_settings_are_named(name):
+    """A missing, wrong or unknown setting is refused with its name."""
+    system, peer = BY_NAME[name], SIMULATED_CRM[name]()
+    system.check(peer.settings)
+    with pytest.raises(Invalid) as unknown:
+        system.check({**peer.settings, "instance_of": "x"})
+    assert unknown.value.field == "settings"
+    for field in system.settings_fields:
+        with pytest.raises(Invalid) as wrong:
+            system.check({**peer.settings, field.name: "https://evil.example/?\n"})
+        assert wrong.value.field == field.name
+
+
+@every(NAMES)
+def test_the_texts_of_a_residue_are_true(name):
+    """A system that is said to keep nothing after a removal keeps nothing, and one that keeps something says so."""
+    walk = handed_over(name)
+    removed = walk.remove()
+    kept = bool(walk.system.keeps_after_removal) or any(isinstance(one, Kept) for one in removed)
+    assert kept >= any("Wants a quote" in text for text in walk.peer.traces())
+
+
+@every(NAMES)
+def test_a_revoked_key_is_told_from_a_wrong_record(name):
+    """After the admin removed the app, a request says that somebody must authorize again."""
+    walk = ready(name)
+    walk.peer.key = "another"
+    walk.peer.tokens.revoke()
+    assert isinstance(walk.create(), Unauthorized)
+
+
+@every(NAMES)
+def test_no_request_is_sent_for_a_page_of_html(name):
+    """A proxy that answers 200 with a page has found nothing."""
+    page = CrmReply(status=200, body=b"<html>Welcome</html>", received_at=NOW)
+    verdict = BY_NAME[name].classify("find", page)
+    assert not isinstance(verdict, Accepted)
+    assert Reply(status=200).headers == {}

@@ -1,0 +1,68 @@
+"""Rows of the table: what CRM systems reply, and the texts that are written there."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from tests.hostile.parsers import KIB, Row, text
+from tests.hostile.shapes import JSON, TEXT, repeated
+from vault.crm.reading import is_id
+from vault.crm.registry import SYSTEMS
+from vault.crm.text import as_html, lines_of
+from vault.domain.crm.exchange import CrmReply
+from vault.domain.crm.handover import Handover, Target
+from vault.ports.crm import CrmSystem
+
+_NOW = datetime(2026, 11, 26, tzinfo=UTC)
+_HANDOVER = Handover(id="hof_1", address="https://vault.example/h/1", started_at=_NOW)
+#: Headers that adapters read beside the body.
+_HEADERS = ("location", "link", "resource-id", "retry-after", "x-ratelimit-reset", "sforce-limit-info")
+
+
+def _reply(system: CrmSystem, body: bytes, headers: dict[str, str], status: int) -> None:
+    reply = CrmReply(status=status, headers=headers, body=body, received_at=_NOW)
+    system.classify("create", reply)
+    system.candidates(reply)
+    system.parent_of(reply)
+    system.created(reply)
+    system.probed(reply, _HANDOVER, Target())
+    system.agent_of(reply, "a@example.com")
+    system.contact_of(reply)
+    system.budget(reply)
+    if system.oauth is not None:
+        system.oauth.grant_of({}, reply)
+
+
+def _bodies(system: CrmSystem, body: bytes) -> None:
+    for status in (200, 400):
+        _reply(system, body, {}, status)
+
+
+def _headers(system: CrmSystem, value: str) -> None:
+    for status in (200, 301, 410, 429):
+        _reply(system, b"{}", dict.fromkeys(_HEADERS, value), status)
+
+
+def _text(value: str) -> None:
+    as_html(lines_of(replace(_HANDOVER, agent=value, notes=(value, *value[:5000]))))
+
+
+def _hits(size: int) -> bytes:
+    item = json.dumps({"id": 1, "properties": {"phone": "1"}, "phone": "2"}).encode()
+    return b'{"results":[' + b",".join([item] * max(1, size // len(item))) + b"]}"
+
+
+_SHAPES = JSON | {"hits": _hits, "templates": repeated(b"{{")}
+ROWS = [
+    *(
+        Row(name=f"{one.name} crm reply", parse=partial(_bodies, one), shapes=_SHAPES, limit=64 * KIB)
+        for one in SYSTEMS
+    ),
+    *(
+        Row(name=f"{one.name} crm headers", parse=text(partial(_headers, one)), shapes=TEXT, limit=8 * KIB)
+        for one in SYSTEMS
+    ),
+    Row(name="crm text", parse=text(_text), shapes=TEXT | {"templates": repeated(b"{{")}, limit=32 * KIB),
+    Row(name="crm id", parse=text(is_id), shapes=TEXT),
+]

@@ -1,0 +1,1 @@
+"""Adapters for CRM systems: pure functions that make requests and read replies."""

@@ -1,0 +1,13 @@
+"""The registry of CRM systems: one entry for each module below ``vault/crm/systems/``.
+
+The services and the tests of every system take their lists from here. The simulator has its own, because it shares no
+code with the adapters.
+"""
+
+from typing import Final
+
+from vault.crm.systems.hubspot import HubSpot
+from vault.ports.crm import CrmSystem
+
+#: The adapter of every system.
+SYSTEMS: Final[tuple[CrmSystem, ...]] = (HubSpot(),)
