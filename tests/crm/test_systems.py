@@ -1,9 +1,7 @@
 """Every CRM system keeps the contract of the port, beside its simulated counterpart."""
 
-import json
 import re
 from dataclasses import replace
-from itertools import product
 from urllib.parse import unquote_plus
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from tests.crm.walk import (
     BY_NAME,
     HANDOVER,
-    NOW,
     NUMBER,
     RESTRICTED,
     SIGNIFICANT,
@@ -19,16 +16,14 @@ from tests.crm.walk import (
     handed_over,
     ready,
 )
-from vault.domain.crm.exchange import CrmReply
-from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Refused, Unauthorized, Unclear, Wait
+from vault.domain.crm.verdict import Accepted, Gone, Kept, Unauthorized, Unclear
 from vault.errors import Invalid
 from vault.simulator.crm.crm import Fault
 from vault.simulator.crm.registry import SIMULATED_CRM
-from vault.simulator.exchange import Reply, json_reply
+from vault.simulator.exchange import json_reply
 
 NAMES = sorted(BY_NAME)
 WITH_CONTACTS = [name for name in NAMES if BY_NAME[name].audience == "contact"]
-ACTS = ("find", "create", "probe", "update", "remove")
 #: The number of somebody in another country, with the same national digits.
 FOREIGN = "+352612345678"
 HOSTILE = (
@@ -84,7 +79,7 @@ def test_a_removal_can_be_repeated(name):
 def test_a_creation_whose_answer_was_lost_is_found_by_a_probe(name):
     """The record was written and a 502 came: the probe finds it, also when searches are late, and none is doubled."""
     walk = ready(name)
-    walk.peer.faults.append(Fault(reply=json_reply(502, {}), method="POST", is_after=True))
+    walk.peer.faults.append(Fault(reply=json_reply(502, {}), is_after=True))
     assert isinstance(walk.create(), Unclear)
     assert walk.remote is None
     walk.probe()
@@ -176,101 +171,6 @@ def test_a_call_without_facts_is_handed_over(name):
     assert "None" not in "".join(walk.peer.shown())
 
 
-STATUSES = [
-    (401, {}, dict.fromkeys(ACTS, Unauthorized)),
-    (404, {}, dict.fromkeys(ACTS, Gone)),
-    (409, {}, {"create": Unclear}),
-    (422, {}, dict.fromkeys(ACTS, Refused)),
-    (423, {}, dict.fromkeys(ACTS, Wait)),
-    (429, {"retry-after": "37"}, dict.fromkeys(ACTS, Wait)),
-    (500, {}, {"create": Unclear, "find": Wait, "probe": Wait, "update": Wait, "remove": Wait}),
-    (503, {}, {"create": Unclear, "find": Wait, "probe": Wait, "update": Wait, "remove": Wait}),
-]
-
-
-@every(NAMES)
-@pytest.mark.parametrize(("status", "headers", "expected"), STATUSES, ids=[str(row[0]) for row in STATUSES])
-def test_each_status_has_its_meaning(name, status, headers, expected):
-    """What may have been written is unclear for a creation, and sent again for what can be repeated."""
-    for act, kind in expected.items():
-        reply = CrmReply(status=status, headers=headers, body=b"{}", received_at=NOW)
-        assert isinstance(BY_NAME[name].classify(act, reply), kind), act
-
-
-@every(NAMES)
-def test_a_blocking_edge_is_no_missing_scope(name):
-    """403 with a page is a throttle; with the system's own error a person must act."""
-    system = BY_NAME[name]
-    page = CrmReply(
-        status=403, headers={"content-type": "text/html"}, body=b"<html>Blocked</html>", received_at=NOW
-    )
-    assert isinstance(system.classify("create", page), Wait)
-    own = CrmReply(status=403, body=json.dumps({"error": "forbidden"}).encode(), received_at=NOW)
-    assert isinstance(system.classify("create", own), Denied)
-
-
-@every(NAMES)
-@pytest.mark.parametrize(
-    ("header", "low", "high"),
-    [
-        ("37", 37, 37),
-        ("Thu, 26 Nov 2026 10:05:00 GMT", 300, 300),
-        ("86400000", 21600, 21600),
-        ("-5", None, None),
-    ],
-)
-def test_a_wait_is_taken_as_asked_within_bounds(name, header, low, high):
-    """Retry-After in seconds or as a date; an absurd one is cut to six hours."""
-    reply = CrmReply(status=429, headers={"retry-after": header}, body=b"{}", received_at=NOW)
-    verdict = BY_NAME[name].classify("update", reply)
-    assert isinstance(verdict, Wait)
-    if low is None:
-        assert verdict.asked is None
-    else:
-        assert verdict.asked is not None
-        assert low <= verdict.asked.total_seconds() <= high
-
-
-BODIES = [
-    b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"a":1,"a":2}', b"[" * 100_000, b'{"results":' * 20_000, b"9" * 100_000,
-    json.dumps({"data": "x", "results": {}, "id": {"a": 1}, "ok": True, "ticket": [], "errors": "x", "ts": 1}).encode(),
-    json.dumps([[{"id": None, "errorCode": 7, "errors": [3]}]]).encode(),
-    json.dumps({"id": "../../admin", "ts": "a/b", "data": [{"details": {"id": "x?y"}, "code": "SUCCESS"}]}).encode(),
-]  # fmt: skip
-
-
-@every(NAMES)
-@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_no_reply_raises_and_no_id_is_a_path(name, body):
-    """Whatever a server sends, each reader returns; an id that could lead elsewhere is none."""
-    system = BY_NAME[name]
-    walk = Walk.of(name)
-    for status, act in product((200, 201, 301, 400, 403, 429, 500), ACTS):
-        reply = CrmReply(
-            status=status,
-            headers={
-                "location": "https://evil.example/1",
-                "link": "<https://evil.example/1>",
-                "resource-id": "../1",
-            },
-            body=body,
-            received_at=NOW,
-        )
-        system.classify(act, reply)
-        assert system.candidates(reply).candidates == () or all(
-            "/" not in hit.id for hit in system.candidates(reply).candidates
-        )
-        assert system.parent_of(reply) is None
-        assert "/" not in "".join((system.created(reply) or {}).values())
-        assert system.probed(reply, HANDOVER, walk.target) is None
-        assert system.agent_of(reply, "ann@example.com") is None
-        contact = system.contact_of(reply)
-        assert contact is None or "/" not in contact.id
-        system.budget(reply)
-        if system.oauth is not None:
-            system.oauth.grant_of(walk.peer.settings, reply)
-
-
 @every(NAMES)
 def test_wrong_settings_are_named(name):
     """A missing, wrong or unknown setting is refused with its name."""
@@ -301,12 +201,3 @@ def test_a_revoked_key_is_told_from_a_wrong_record(name):
     walk.peer.key = "another"
     walk.peer.tokens.revoke()
     assert isinstance(walk.create(), Unauthorized)
-
-
-@every(NAMES)
-def test_no_request_is_sent_for_a_page_of_html(name):
-    """A proxy that answers 200 with a page has found nothing."""
-    page = CrmReply(status=200, body=b"<html>Welcome</html>", received_at=NOW)
-    verdict = BY_NAME[name].classify("find", page)
-    assert not isinstance(verdict, Accepted)
-    assert Reply(status=200).headers == {}

@@ -153,13 +153,16 @@ class Walk:
 
     def _all(self, act: Act, requests: Sequence[CrmRequest]) -> Sequence[Verdict]:
         verdicts: list[Verdict] = []
-        for request in requests:
-            verdicts.append(self.step(act, request)[0])
-            if isinstance(verdicts[-1], Moved):
-                assert self.remote is not None
-                self.remote = {**self.remote, **verdicts[-1].ids}
-            if not isinstance(verdicts[-1], Accepted):
+        left = list(requests)
+        while left:
+            verdict, reply = self.step(act, left.pop(0))
+            verdicts.append(verdict)
+            assert self.remote is not None
+            if isinstance(verdict, Moved):
+                self.remote = {**self.remote, **verdict.ids}
+            if not isinstance(verdict, Accepted):
                 break
+            left[:0] = self.system.follow(act, reply, self.remote, HANDOVER.id, self.access)
         return verdicts
 
     def stands(self) -> int:

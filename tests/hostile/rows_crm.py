@@ -1,6 +1,7 @@
 """Rows of the table: what CRM systems reply, and the texts that are written there."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from vault.crm.registry import SYSTEMS
 from vault.crm.text import as_html, lines_of
 from vault.domain.crm.exchange import CrmReply
 from vault.domain.crm.handover import Handover, Target
+from vault.errors import VaultError
 from vault.ports.crm import CrmSystem
 
 _NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -44,6 +46,15 @@ def _headers(system: CrmSystem, value: str) -> None:
         _reply(system, b"{}", dict.fromkeys(_HEADERS, value), status)
 
 
+def _settings(value: str) -> None:
+    for system in SYSTEMS:
+        for field in system.settings_fields:
+            with suppress(VaultError):
+                system.hosts({field.name: value})
+            with suppress(VaultError):
+                system.check({field.name: value})
+
+
 def _text(value: str) -> None:
     as_html(lines_of(replace(_HANDOVER, agent=value, notes=(value, *value[:5000]))))
 
@@ -64,5 +75,6 @@ ROWS = [
         for one in SYSTEMS
     ),
     Row(name="crm text", parse=text(_text), shapes=TEXT | {"templates": repeated(b"{{")}, limit=32 * KIB),
+    Row(name="crm settings", parse=text(_settings), shapes=TEXT | {"base": repeated(b"a", b"https://")}),
     Row(name="crm id", parse=text(is_id), shapes=TEXT),
 ]

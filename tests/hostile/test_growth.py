@@ -107,7 +107,6 @@ NOT_FOREIGN = {
     "vault.cli.drill:_check_all": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
     "vault.telephony.twilio_api.events:_recording_ref": _CHECKED,
-    "vault.crm.requests:host_of": "an address that an adapter made of its own text and checked settings",
     "vault.telephony.numbering.number_plans:area_codes": _PACKAGED,
     "vault.telephony.numbering.number_plans:spellings": "numbers in E.164, as the readings of a number return them",
     "vault.telephony.signatures.rsa_keys:<module>": "a constant",

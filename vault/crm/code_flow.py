@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from vault.crm.reading import at, code_of, json_of, text_at
 from vault.crm.replies import verdict_of
-from vault.crm.requests import SECRET, basic, form_request
+from vault.crm.requests import SECRET, basic, form_request, request
 from vault.domain.crm.exchange import CrmReply, CrmRequest, Grant, OAuthClient
 from vault.domain.crm.verdict import Refused, Unauthorized, Unclear, Wait
 from vault.ports.crm import OAuth, Settings
@@ -41,7 +41,8 @@ class CodeFlow(OAuth):
     has_pkce: bool = True
     rotates: bool = False
     unused_life: timedelta | None = None
-    client_in: Literal["body", "header"] = "body"
+    #: Where the token endpoint wants the client: in the form, in HTTP Basic, or in a JSON body.
+    client_in: Literal["body", "header", "json"] = "body"
     #: The life of an access token where the reply does not say it. None: it does not expire.
     usual_life: timedelta | None = None
     #: More parameters of the page, and of the requests for tokens.
@@ -112,6 +113,8 @@ class CodeFlow(OAuth):
         if self.client_in == "header":
             return form_request(url, {**fields, **self.sends}, basic(client.client_id, client.client_secret))
         named = {"client_id": client.client_id, "client_secret": client.client_secret}
+        if self.client_in == "json":
+            return request("POST", url, {}, {**fields, **named, **self.sends})
         return form_request(url, {**fields, **named, **self.sends}, {})
 
     def _grant(self, settings: Settings, answer: object) -> Grant | Refused | Unclear:

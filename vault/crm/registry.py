@@ -7,7 +7,8 @@ code with the adapters.
 from typing import Final
 
 from vault.crm.systems.hubspot import HubSpot
+from vault.crm.systems.zendesk import Zendesk
 from vault.ports.crm import CrmSystem
 
 #: The adapter of every system.
-SYSTEMS: Final[tuple[CrmSystem, ...]] = (HubSpot(),)
+SYSTEMS: Final[tuple[CrmSystem, ...]] = (HubSpot(), Zendesk())

@@ -38,9 +38,13 @@ def clock(duration: timedelta) -> str:
 
 
 def lines_of(handover: Handover, *, limit: int = MAX_TEXT) -> Sequence[tuple[str, str]]:
-    """Return labels and values, ``limit`` characters at most; the notes are what is cut. The address comes last."""
+    """Return labels and values, ``limit`` characters at most; the notes are what is cut.
+
+    The address and the id come last: by the id a record is found again.
+    """
+    end = (("Recording", handover.address), ("Reference", handover.id))
     if handover.state == "restricted":
-        return (("", RESTRICTED), ("Recording", handover.address))
+        return (("", RESTRICTED), *end)
     fields = (
         ("Agent", handover.agent),
         ("From", handover.caller),
@@ -49,10 +53,9 @@ def lines_of(handover: Handover, *, limit: int = MAX_TEXT) -> Sequence[tuple[str
         ("Duration", None if handover.duration is None else clock(handover.duration)),
     )
     lines = [(label, plain(value, limit=MAX_VALUE)) for label, value in fields if value]
-    end = ("Recording", handover.address)
-    left = limit - sum(len(label) + len(value) + 4 for label, value in (*lines, end)) - len("Notes: ")
+    left = limit - sum(len(label) + len(value) + 4 for label, value in (*lines, *end)) - len("Notes: ")
     notes = plain("\n".join(_first(handover.notes, limit)), limit=max(0, left))
-    return (*lines, *([("Notes", notes)] if notes else []), end)
+    return (*lines, *([("Notes", notes)] if notes else []), *end)
 
 
 def _first(notes: Sequence[str], limit: int) -> list[str]:

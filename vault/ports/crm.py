@@ -203,6 +203,20 @@ class CrmSystem(ABC):
         They can be repeated. After Gone to one of them the record is removed, and the others are not sent.
         """
 
+    def follow(
+        self,
+        act: Act,  # noqa: ARG002 - the default
+        reply: CrmReply,  # noqa: ARG002 - the default
+        remote: RemoteIds,  # noqa: ARG002 - the default
+        handover_id: str,  # noqa: ARG002 - the default
+        access: CrmAccess,  # noqa: ARG002 - the default
+    ) -> Sequence[CrmRequest]:
+        """Return the requests that an accepted reply of ``update`` or ``remove`` calls for. Default: none.
+
+        They are sent before those that are left: what has to be removed is read first, where the ids do not say it.
+        """
+        return ()
+
     @abstractmethod
     def classify(self, act: Act, reply: CrmReply) -> Verdict:
         """Return what a reply means, by its code and body, not by its status alone. Takes any bytes; never raises."""

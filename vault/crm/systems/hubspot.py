@@ -157,10 +157,10 @@ class HubSpot(CrmSystem):
         return _request("POST", f"{_OBJECTS}/calls/search", access, body)
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the port's
-        """Read the call whose text has the doorway of this hand-over."""
+        """Read the call whose text has the id of this hand-over."""
         answer = json_of(reply)
         for item in (answer, *items_at(answer, "results")):
-            if handover.address in (text_at(item, "properties", "hs_call_body") or ""):
+            if handover.id in (text_at(item, "properties", "hs_call_body") or ""):
                 call = id_at(item, "id")
                 return None if call is None else {"call": call}
         return None

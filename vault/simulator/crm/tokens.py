@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -17,7 +18,7 @@ class TokenServer:
     """Grants tokens to one registered client."""
 
     path: str
-    client_in: Literal["body", "header"] = "body"
+    client_in: Literal["body", "header", "json"] = "body"
     #: A refresh token is valid once, and ends the access token that came with it.
     rotates: bool = False
     has_pkce: bool = True
@@ -59,7 +60,10 @@ class TokenServer:
 
     def answer(self, asked: VaultRequest) -> Reply:
         """Answer a request for tokens (RFC 6749, 4.1.3 and 6)."""
-        form = dict(parse_qsl(asked.body.decode()))
+        is_json = asked.headers.get("content-type") == "application/json"
+        if is_json != (self.client_in == "json"):
+            return json_reply(400, {"error": "invalid_request"})
+        form = json.loads(asked.body) if is_json else dict(parse_qsl(asked.body.decode()))
         named = (
             asked.basic if self.client_in == "header" else (form.get("client_id"), form.get("client_secret"))
         )
