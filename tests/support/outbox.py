@@ -28,8 +28,13 @@ async def send_due(house: House) -> None:
 
 
 async def send_all(job: SendOutbox) -> None:
-    """Send what is due until nothing more is."""
-    while await job() or job._sending.tasks:
+    """Send what is due until nothing more is.
+
+    Only a claim that begins when nothing is on its way says so: beside one, the places that it needed may be free
+    before it has told that there were none.
+    """
+    await job.idle()
+    while await job() or job.is_sending:
         await job.idle()
 
 

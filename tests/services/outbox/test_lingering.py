@@ -65,7 +65,7 @@ async def test_receivers_that_linger_keep_nobody_waiting(either: House):
 
 
 @pytest.mark.usefixtures("small")
-async def test_who_answers_again_lingers_no_more(either: House):
+async def test_who_answers_again_lingers_no_more(either: House, monkeypatch: pytest.MonkeyPatch):
     """A receiver that hung has the places of all once it has answered in time."""
     house, _ = probing(either, Probe(sending_rules=IGNORES))
     hanging = Hanging(house, "slow00")
@@ -76,6 +76,7 @@ async def test_who_answers_again_lingers_no_more(either: House):
     hanging.let_go.set()
     await send_due(house)
     assert list(sending.known_to_linger) == ["probe/slow00"]
+    monkeypatch.setattr(send_outbox, "LINGERS", 60.0)
     await put(house, probe(house, "two", "slow00"))
     await send_due(house)
     assert sent(house) == ["one", "two"]
