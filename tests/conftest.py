@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.servers.fixtures",
     "tests.servers.databases",
     "tests.support.fault_table",
+    "tests.support.log_as_before",
     "tests.support.threads",
     "tests.loop_watchdog",
     "tests.support.format_table",

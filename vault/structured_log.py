@@ -22,6 +22,15 @@ FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 
+#: The least levels of libraries' loggers. Most log URLs and headers, which carry tokens and signatures; alembic logs
+#: every step of a migration.
+LEVELS: Final = {
+    **dict.fromkeys(
+        ("botocore", "boto3", "urllib3", "httpcore", "uvicorn.access", "asyncio"), logging.CRITICAL
+    ),
+    "alembic": logging.WARNING,
+}
+
 #: The id of the HTTP request that a task answers, also in the lines of the tasks that it starts; None without one.
 HTTP_REQUEST: Final = ContextVar[str | None]("HTTP_REQUEST", default=None)
 
@@ -93,8 +102,5 @@ def set_up(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These log URLs and headers, which carry tokens and signatures.
-    for chatty in ("botocore", "boto3", "urllib3", "httpcore", "uvicorn.access", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    # It logs every step of a migration.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name, least in LEVELS.items():
+        logging.getLogger(name).setLevel(least)
