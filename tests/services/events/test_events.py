@@ -14,6 +14,8 @@ from tests.services.events.receiving import ME, A, B, available, bodies, endpoin
 from tests.services.requests.people import ask
 from tests.support.outbox import let_time_come, send_due
 from tests.support.service_house import House
+from tests.support.statement_counts import counted
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.events import outward_events
 from vault.database.transaction import Transaction
 from vault.domain.events.event_types import OUTWARD_TYPES
@@ -168,6 +170,22 @@ async def test_an_account_without_an_endpoint_costs_nothing(either: House):
     assert await either.vault.jobs.publish_events.look()
     await either.vault.events.endpoints.delete(either.account.id, made.view.endpoint.id, **ME)
     assert not await either.vault.jobs.publish_events.look()
+
+
+async def test_what_a_lone_event_asks_of_the_database(either: House):
+    """From the look at the log to the end of its attempt; SQLite has its entries of the log in the tree at once."""
+    await endpoint(either)
+    await available(either)
+    await told(either)
+    await available(either, "alone")
+    await either.database.write(lambda tx: tx.tree.settle())
+    job = either.vault.jobs.send_outbox
+    with counted(either.database) as counts:
+        assert not await either.vault.jobs.publish_events()
+        await job()
+        await job.idle()
+    assert len(bodies(either)) == 2
+    assert counts.statements == (25 if isinstance(either.database, SqliteDatabase) else 20)
 
 
 async def test_events_are_kept_for_thirty_days(either: House):

@@ -63,8 +63,10 @@ class PublishEvents:
 def publish(tx: Transaction, unread: Unread) -> bool:
     """Read a part of the log; return whether there is more."""
     feed = tx.event_feed
-    start = feed.begin(unread)
-    end = max(start, min(unread.size, start + _BATCH_SIZE))
+    taken = feed.take(unread, most=_BATCH_SIZE)
+    if taken is None:
+        return True
+    start, end = taken
     by_account: dict[str, list[tuple[int, AccessEvent]]] = defaultdict(list)
     for index, event in feed.read_log(start, end):
         if data_of(event) is not None:
@@ -74,7 +76,6 @@ def publish(tx: Transaction, unread: Unread) -> bool:
         subscriptions[one.account_id].append(one)
     for account_id, entries in sorted(by_account.items()):
         _publish(tx, account_id, entries, subscriptions[account_id])
-    feed.end(end)
     return end < unread.size
 
 

@@ -38,12 +38,12 @@ _SUBSCRIPTIONS: Final = union_all(
     select(null(), _POLLS.account_id, null(), _POLLS.from_index),
 ).subquery()
 _S: Final = _SUBSCRIPTIONS.c
-_LOCK: Final = select(_P.through).with_for_update()
 _SIZE: Final = select(tree_head.c.size).scalar_subquery()
 _BEHIND: Final = _P.through < _SIZE
 #: Asked each second: what costs more than a look is read only where the log was not read to its end.
 _STATE: Final = select(
     _SIZE.label("size"),
+    _P.through,
     _BEHIND.label("is_behind"),
     case((_BEHIND, select(func.min(_S.from_index)).scalar_subquery())).label("first"),
     case((_BEHIND, select(_E.id).where(_E.from_index.is_(None)).exists())).label("is_new"),
@@ -65,15 +65,21 @@ _LOG: Final = (
 _OF_ACCOUNTS: Final = (
     select(*_S).where(_S.account_id.in_(bindparam("accounts", expanding=True))).order_by(_S.endpoint_id)
 )
-_END: Final = update(events_published).values(through=bindparam("end", type_=BigInteger))
+#: Only whoever has seen where the log was read to reads on.
+_TAKE: Final = (
+    update(events_published)
+    .where(_P.through == bindparam("seen", type_=BigInteger))
+    .values(through=bindparam("end", type_=BigInteger))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
     """What of the log was not read, as seen before it is read: it only grows."""
 
-    #: The size of the log.
+    #: The size of the log, and up to which entry it was read.
     size: int
+    through: int
     #: Where the first of those who receive events begins; None: nobody knows yet.
     first: int | None
     #: Whether an endpoint does not know yet where it begins.
@@ -112,21 +118,25 @@ class EventFeedRows(Rows):
         row = self._db.execute(_STATE).one()
         if not (row.is_wanted and row.is_behind):
             return None, bool(row.is_wanted)
-        return Unread(size=row.size, first=row.first, is_new=bool(row.is_new)), True
+        unread = Unread(size=row.size, through=row.through, first=row.first, is_new=bool(row.is_new))
+        return unread, True
 
-    def begin(self, unread: Unread) -> int:
-        """Return up to which entry the log was read; until the end nobody else reads on.
+    def take(self, unread: Unread, *, most: int) -> tuple[int, int] | None:
+        """Return which entries [start, end) to read, at ``most`` so many; None if somebody else has read on.
 
-        Endpoints that a restore has brought begin at the size. What no endpoint wants yet is passed over: one that was
-        made meanwhile begins behind it.
+        Until the end of the transaction nobody else does. Endpoints that a restore has brought begin at the size. What
+        no endpoint wants yet is passed over: one that was made meanwhile begins behind it.
         """
-        through: int = self._db.execute(_LOCK).scalar_one()
-        size, first = unread.size, unread.first
+        size = unread.size
+        first = size if unread.first is None else min(unread.first, size)
+        start = max(unread.through, first)
+        end = max(start, min(size, start + most))
+        if not self._db.execute(_TAKE, {"seen": unread.through, "end": end}).rowcount:
+            return None
         if unread.is_new:
             new = update(event_endpoints).where(_E.from_index.is_(None))
             self._db.execute(new.values(from_index=size))
-            first = size if first is None else min(first, size)
-        return max(through, min(size, size if first is None else first))
+        return start, end
 
     def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
         """Return the entries [start, end) of accounts that receive events, with their indexes."""
@@ -163,10 +173,6 @@ class EventFeedRows(Rows):
             for one in events
         ]  # fmt: skip
         insert_new(self._db, outward_events, *rows)
-
-    def end(self, through: int) -> None:
-        """Note up to which entry the log was read."""
-        self._db.execute(_END, {"end": through})
 
     def forget(self, before: datetime) -> bool:
         """Delete a batch of events older than ``before``; False if there are none."""

@@ -5,9 +5,9 @@ hundred thousand messages to a host that is down cost it nothing. Whoever change
 row, which is locked before the messages.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    null,
     select,
     text,
     update,
@@ -57,6 +58,7 @@ NEW_MESSAGES: Final = (
         literal(0, BigInteger).label("served_at"),
         literal(0, Integer).label("failures"),
         literal(0, Integer).label("warned"),
+        literal(0, BigInteger).label("next_at"),
     )
     .where(_IS_NEW)
     .distinct()
@@ -102,12 +104,12 @@ class OutboxClaims(Rows):
 
     def claim(self, wanted: Claim) -> Sequence[Turn]:
         """Claim messages that are due, of the accounts and destinations in turn; their attempts are counted."""
-        times = self._take_notice()
+        noticed = self._take_notice()
         turns: list[Turn] = []
         places, messages = wanted.places, _OF_CLAIM
         rows = self._destinations(wanted)
-        for destination in times.keys() - {row.destination for row in rows}:
-            self._wake_at(times[destination])
+        for destination in sorted({*noticed} - {row.destination for row in rows}):
+            self.schedule(destination)
         if len(rows) == wanted.places:
             # There may be more.
             wake(self._db, Work.OUTBOX)
@@ -132,28 +134,23 @@ class OutboxClaims(Rows):
 
         The caller holds the row, or has changed a message under its lease.
         """
-        self._wake_at(self._db.execute(SERVED if served else SCHEDULE, {"to": destination}).scalar())
-
-    def _wake_at(self, at: datetime | None) -> None:
+        at = self._db.execute(SERVED if served else SCHEDULE, {"to": destination}).scalar()
         if at is not None:
             wake_at(self._db, Work.OUTBOX, at)
 
-    def _take_notice(self) -> Mapping[str, datetime | None]:
+    def _take_notice(self) -> Collection[str]:
         """Let the rows of destinations know of new messages; in their order, so two nodes do not block each other.
 
-        Return when something can be sent to each of them. Nobody is woken for it: this claim looks for what is due.
+        Return the destinations. Until the claim has looked at one, or scheduled it, it seems due, unless it rests.
         """
-        times = {}
         found = self._db.execute(_notice(on_postgresql=is_postgresql(self._db))).all()
         for destination, disabled_at in found:
             drop_or_keep = _NOTICED if disabled_at is None else _DROP_NEW
             if self._db.execute(drop_or_keep, {"to": destination}).rowcount == NOTICED:
                 wake(self._db, Work.OUTBOX)
-            if disabled_at is None:
-                times[destination] = self._db.execute(SCHEDULE, {"to": destination}).scalar()
         if len(found) == _NEW:
             wake(self._db, Work.OUTBOX)
-        return times
+        return {destination for destination, disabled_at in found if disabled_at is None}
 
     def _destinations(self, wanted: Claim) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return destinations that are due, locked: of each account in turn, the healthy ones first."""
@@ -202,7 +199,14 @@ def _notice(*, on_postgresql: bool) -> ReturningInsert[*tuple[Any, ...]]:
         NEW_MESSAGES.selected_columns.keys(), NEW_MESSAGES
     )
     is_down = _D.account_id == TAKEN_DOWN
-    values = {"account_id": case((is_down, TAKEN_DOWN), else_=put.excluded.account_id)}
+    values = {
+        "account_id": case((is_down, TAKEN_DOWN), else_=put.excluded.account_id),
+        "next_at": case(
+            (_D.disabled_at.is_not(None), null()),
+            (_D.blocked_until > DatabaseNow(), _D.blocked_until),
+            else_=literal(0, BigInteger),
+        ),
+    }
     taken = put.on_conflict_do_update(index_elements=["destination"], set_=values)
     return taken.returning(_D.destination, _D.disabled_at)
 
