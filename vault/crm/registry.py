@@ -1,4 +1,4 @@
-"""The registry of CRM systems: one entry for each module below ``vault/crm/systems/``.
+"""The registry of CRM systems: an entry for each system in ``vault/crm/systems/``.
 
 The services and the tests of every system take their lists from here. The simulator has its own, because it shares no
 code with the adapters.
@@ -7,8 +7,14 @@ code with the adapters.
 from typing import Final
 
 from vault.crm.systems.hubspot import HubSpot
+from vault.crm.systems.salesforce import Salesforce
 from vault.crm.systems.zendesk import Zendesk
 from vault.ports.crm import CrmSystem
 
 #: The adapter of every system.
-SYSTEMS: Final[tuple[CrmSystem, ...]] = (HubSpot(), Zendesk())
+SYSTEMS: Final[tuple[CrmSystem, ...]] = (
+    HubSpot(),
+    Zendesk(),
+    Salesforce(),
+    Salesforce(name="desk", title="Desk", attach="case"),
+)

@@ -72,6 +72,8 @@ class SimulatedCrm(ABC):
     name: ClassVar[str]
     #: Its searches find a new record late.
     lags: ClassVar[bool] = False
+    #: It shows texts as they are: nothing in them is markup.
+    is_plain: ClassVar[bool] = False
 
     def __init__(self) -> None:
         """Begin empty, with a new key and a new client."""
