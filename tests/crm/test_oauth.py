@@ -40,7 +40,7 @@ class Flow:
             self.peer.settings, self.client, redirect_url=REDIRECT, state="s1", challenge=CHALLENGE
         )
         query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        assert query["scope"] or not self.oauth.scopes
+        assert ("scope" in query) == bool(self.oauth.scopes)
         assert self.client.client_secret not in url
         code = self.peer.tokens.approve(query)
         return self.ask(

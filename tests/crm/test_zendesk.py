@@ -50,6 +50,20 @@ def test_a_new_ticket_is_found_by_its_external_id_and_is_deleted_with_the_record
     assert "Wants a quote" not in "".join(walk.peer.traces())
 
 
+def test_a_ticket_on_which_people_wrote_is_not_deleted():
+    """Their work stays, and the call is redacted."""
+    walk = alone()
+    walk.create()
+    walk.update(RESTRICTED)
+    assert walk.remote is not None
+    ticket = walk.remote["ticket"]
+    walk.peer._comment(ticket, {"public": False, "html_body": "I will call back."}, 200)
+    walk.remove()
+    assert not walk.peer.tickets[ticket]["deleted"]
+    assert walk.stands() == 0
+    assert "I will call back." in "".join(walk.peer.shown())
+
+
 def test_the_same_creation_twice_is_one_ticket():
     """The key of idempotency is the id of the hand-over."""
     walk = alone()

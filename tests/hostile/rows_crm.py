@@ -46,6 +46,16 @@ def _headers(system: CrmSystem, value: str) -> None:
         _reply(system, b"{}", dict.fromkeys(_HEADERS, value), status)
 
 
+def _hosts(value: str) -> None:
+    """Read a reply with tokens whose other fields, such as the host of the API, are hostile."""
+    names = ("instance_url", "api_domain", "location", "expires_in", "scope")
+    body = json.dumps({"access_token": "a" * 20, **dict.fromkeys(names, value)}).encode()
+    reply = CrmReply(status=200, body=body, received_at=_NOW)
+    for system in SYSTEMS:
+        if system.oauth is not None:
+            system.oauth.grant_of({}, reply)
+
+
 def _settings(value: str) -> None:
     for system in SYSTEMS:
         for field in system.settings_fields:
@@ -75,6 +85,7 @@ ROWS = [
         for one in SYSTEMS
     ),
     Row(name="crm text", parse=text(_text), shapes=TEXT | {"templates": repeated(b"{{")}, limit=32 * KIB),
+    Row(name="crm token reply", parse=text(_hosts), shapes=TEXT | {"host": repeated(b"a.", b"https://")}),
     Row(name="crm settings", parse=text(_settings), shapes=TEXT | {"base": repeated(b"a", b"https://")}),
     Row(name="crm id", parse=text(is_id), shapes=TEXT),
 ]

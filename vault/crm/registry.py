@@ -7,7 +7,9 @@ code with the adapters.
 from typing import Final
 
 from vault.crm.systems.hubspot import HubSpot
+from vault.crm.systems.pipedrive import Pipedrive
 from vault.crm.systems.salesforce import Salesforce
+from vault.crm.systems.slack import Slack
 from vault.crm.systems.zendesk import Zendesk
 from vault.ports.crm import CrmSystem
 
@@ -16,5 +18,7 @@ SYSTEMS: Final[tuple[CrmSystem, ...]] = (
     HubSpot(),
     Zendesk(),
     Salesforce(),
+    Slack(),
+    Pipedrive(),
     Salesforce(name="desk", title="Desk", attach="case"),
 )

@@ -38,6 +38,8 @@ _OPEN: Final = frozenset({"new", "open", "pending", "hold"})
 _TAG: Final = re.compile(r"(<[^<>]*>)")
 _LINK: Final = re.compile(r"<a(?=[\s>])", re.IGNORECASE)
 _CLOSED: Final = "ticket_closed"
+#: What stands in the place of text that was redacted.
+_BLACK: Final = "\u2587"
 
 SUBDOMAIN_FIELD: Final = FormField(
     name="subdomain", pattern=SUBDOMAIN, rule="the first part of your Zendesk address, such as example"
@@ -178,23 +180,30 @@ class Zendesk(CrmSystem):
         return (_comments(remote["ticket"], access), _request("PUT", path, access, ticket))
 
     def remove(self, remote: RemoteIds, handover_id: str, access: CrmAccess) -> Sequence[CrmRequest]:  # noqa: ARG002 - the port's
-        """Return the requests that redact the comments, and delete a ticket that the vault created."""
-        reading = _comments(remote["ticket"], access)
-        if "own" not in remote:
-            return (reading,)
-        return (reading, _request("DELETE", f"tickets/{path_id(remote['ticket'])}.json", access))
+        """Return the request that reads the comments; what is to be redacted and deleted follows from them."""
+        return (_comments(remote["ticket"], access),)
 
     def follow(
         self, act: Act, reply: CrmReply, remote: RemoteIds, handover_id: str, access: CrmAccess
     ) -> Sequence[CrmRequest]:
-        """Return a redaction of each comment of this hand-over, once the comments were read."""
-        if act not in {"update", "remove"}:
+        """Return a redaction of each comment of this hand-over, once the comments were read.
+
+        A ticket that the vault created is deleted, unless people have written on it since.
+        """
+        answer = json_of(reply)
+        items = items_at(answer, "comments")
+        if act not in {"update", "remove"} or at(answer, "comments") is None:
             return ()
-        return [
+        own = [item for item in items if handover_id in (text_at(item, "body") or "")]
+        requests = [
             _redaction(remote["ticket"], comment, text_at(item, "html_body") or "", access)
-            for item in items_at(json_of(reply), "comments")
-            if handover_id in (text_at(item, "body") or "") and (comment := id_at(item, "id"))
+            for item in own
+            if (comment := id_at(item, "id"))
         ]
+        black = sum(_BLACK in (text_at(item, "body") or "") for item in items)
+        if act == "remove" and "own" in remote and len(own) + black >= len(items):
+            requests.append(_request("DELETE", f"tickets/{path_id(remote['ticket'])}.json", access))
+        return requests
 
     def classify(self, act: Act, reply: CrmReply) -> Verdict:
         """Return what a reply means. A closed ticket takes no comment, so a creation needs another target."""
