@@ -172,7 +172,8 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
     yield "open a forged link", open_forged
 
     async def play(_: int) -> None:
-        found = await vault.playback.open_links.find(opened[0].session.id, opened[0].secret.text)
+        session, secret = opened[0].session.id, opened[0].secret.text
+        found = await vault.playback.open_links.find_to_play(session, secret, address=None, agent="")
         sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys)
         assert [block async for block in await vault.playback.audio.stream(sound, 100, sound.size)]
 

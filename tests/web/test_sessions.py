@@ -40,6 +40,9 @@ def test_a_session_says_how_it_stands(house: House, tenant: Tenant):
         before = browser.get(f"{path}/state").json()
         assert (before["state"], before["title"], before["text"]) == ("open", "", "")
         assert 290 < before["seconds_left"] <= 300
+        # The session is in memory for a moment from now on: for its holder, and for what its grant permits.
+        assert browser.get(f"{path}/audio", headers={"Range": "bytes=0-99"}).status_code == 206
+        assert house.client().get(f"{path}/audio").status_code == 404
         here = tenant.url(f"/recordings/{recording}")
         if word == "revoked":
             house.admin.delete(f"{here}/links/{link}")
@@ -53,7 +56,7 @@ def test_a_session_says_how_it_stands(house: House, tenant: Tenant):
         after = browser.get(f"{path}/state").json()
         assert (after["state"], after["seconds_left"]) == (word, 0)
         said[word] = after["title"], after["text"]
-        assert browser.get(f"{path}/audio").status_code == 404
+        assert [browser.request(verb, f"{path}/audio").status_code for verb in ("GET", "HEAD")] == [404, 404]
         page = browser.get(path)
         assert (page.status_code, page.text.count(said[word][0]), said[word][1] in page.text) == (
             404,

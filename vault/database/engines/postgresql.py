@@ -113,7 +113,7 @@ class PostgresqlRows:
         return await _within_deadline(self._announce_alone(new)) if answer is None else answer
 
     async def grant(self, grant: Grant) -> bool:
-        """Write the grant's event, in one batch with concurrent grants."""
+        """Write the event, in one batch with concurrent grants; return after the COMMIT (``postgresql_pipeline``)."""
         return await _within_deadline(self._grants.add(grant))
 
     async def open_session(self, new: NewSession) -> Session | None:

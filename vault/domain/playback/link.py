@@ -94,7 +94,7 @@ class Link:
         return recording.state is State.QUARANTINED and not recording.restricted and self.plays_quarantined
 
     def is_expired(self, now: datetime) -> bool:
-        """Return whether no new session may open."""
+        """Return whether no new session may open: asked by ``open_links.py``, and in the transaction of the opening."""
         return self.expires_at <= now
 
     def permits_address(self, address: str | None) -> bool:

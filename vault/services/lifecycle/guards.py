@@ -1,5 +1,8 @@
 """The guard of every erasure: holds and minima, read afresh under the locks of the account and the call.
 
+Who asks: ``lifecycle._change`` for recordings; ``erase_call.forget_facts`` and ``remove_erased`` for the facts of
+calls; ``quarantine`` and ``gate.decide_again`` for what waits in quarantine. Who does not: see ``GUARDS``.
+
 ``judge_now`` also tells what to do where an erasure is forbidden: a person's wish waits, everything else is refused.
 """
 

@@ -34,7 +34,7 @@ from vault.domain.playback.signed_token import Permission
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.services.playback.session_allowance import Allowance, SessionAddresses
+from vault.services.playback.session_allowance import Allowance, RecentSessions, SessionAddresses
 from vault.services.playback.signed_links import SignedLink, SignedLinks
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -57,6 +57,7 @@ class OpenLinks:
     data_keys: AccountDataKeys
     allowance: Allowance
     addresses: SessionAddresses
+    recent: RecentSessions
     verifier: LinkTokenVerifier
     signed: SignedLinks
 
@@ -156,6 +157,21 @@ class OpenLinks:
             await self._log_denial(found, {"address": address or "", "user_agent": agent[:200]})
         if status != "open":
             raise NotFound("This session has ended. Open the link again.")
+        return found
+
+    async def find_to_play(
+        self, session_id: str, secret: str, *, address: str | None, agent: str
+    ) -> SessionWithLink:
+        """Do as ``find``, but for a moment from memory: only for bytes that are granted, which reads it again."""
+        known = self.recent.get(session_id, secret)
+        if known is not None:
+            state = session_state(
+                known.session, known.link, known.recording, address=address, now=self.clock()
+            )
+            if state == "open":
+                return known
+        found = await self.find(session_id, secret, address=address, agent=agent)
+        self.recent.keep(secret, found)
         return found
 
     async def _log_denial(self, found: SessionWithLink, detail: Mapping[str, str]) -> None:

@@ -1,4 +1,6 @@
-"""What a session adds to the access log: a limited number of entries, and each address from which it is played.
+"""What a process remembers of sessions: log entries that are left, addresses, and what was read a moment ago.
+
+What a session adds to the access log: a limited number of entries, and each address from which it is played.
 
 Every requested range adds two entries to a log that is never truncated. The session's row holds the limit across nodes
 and restarts, and a process takes it in portions, so that most requests need no write. If a process dies, the rest of
@@ -9,11 +11,15 @@ seen a session before logs the address of its first grant there, too.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.playback.hot_reads import SessionWithLink
+from vault.domain.ids import Token
 from vault.domain.playback.link import log_entries_allowed
 from vault.errors import TooMany
 
@@ -25,6 +31,8 @@ _MAX_COUNTED = 10_000
 _RETRY_AFTER = 10
 #: Sessions remembered; the one that was seen first is forgotten first.
 _MAX_SEEN: Final = 10_000
+#: Seconds for which a session that was read is used again, and how many are.
+_RECENT, _MAX_RECENT = 1.0, 1_000
 #: Refusals of one session that are logged, each from another address than the one before it.
 MAX_DENIALS: Final = 20
 
@@ -83,6 +91,29 @@ class Allowance:
     def owe(self, session_id: str) -> None:
         """Charge one entry to a response in progress; it may go negative, and the next request pays for it."""
         self._left[session_id] = self._left.get(session_id, 0) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentSessions:
+    """Sessions that were read a moment ago: a player asks for many ranges, and each grant reads the session again.
+
+    Only for what is granted afterwards: what ended in this moment is still here.
+    """
+
+    _read: dict[tuple[str, bytes], tuple[float, SessionWithLink]] = field(default_factory=dict, init=False)
+
+    def get(self, session_id: str, secret: str) -> SessionWithLink | None:
+        """Return what was read with the same secret."""
+        at, found = self._read.get((session_id, Token(secret).digest), (-inf, None))
+        return found if time.monotonic() < at + _RECENT else None
+
+    def keep(self, secret: str, found: SessionWithLink) -> None:
+        """Keep what was read; the oldest is forgotten if there are too many."""
+        key = (found.session.id, Token(secret).digest)
+        self._read.pop(key, None)
+        self._read[key] = (time.monotonic(), found)
+        while len(self._read) > _MAX_RECENT:
+            del self._read[next(iter(self._read))]
 
 
 @dataclass(slots=True)

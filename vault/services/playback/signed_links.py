@@ -3,9 +3,11 @@
 ``verify_link_token.py`` checks the signature, with the key of ``domain/playback/link_key.py``, before.
 A valid signature only proves what the signer wants. The vault's own data decides: the row of the key, not
 the cached key, and its limits; the recording, which must be the account's own and playable; cuts; and whether the token
-was used before. All of it is checked twice: before a page is shown, and under the account's lock when the permission
-becomes a link. From then on it is a link like the vault's own: sessions, their number, revocation and the log are the
-same. A cut or the deletion of a key takes that lock exclusively and revokes such links, which ends their sessions.
+was used before. The link ends when its token does (``exp``, ``domain/playback/signed_token.py``): ``check_limits`` of
+``link_key.py`` bounds that, and ``Link.is_expired`` says whether it is over. All of it is checked twice: before a page
+is shown, and under the account's lock when the permission becomes a link. From then on it is a link like the vault's
+own: sessions, their number, revocation and the log are the same. A cut or the deletion of a key takes that lock
+exclusively and revokes such links, which ends their sessions.
 """
 
 import hmac

@@ -1,4 +1,9 @@
-"""Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition."""
+"""Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition.
+
+Before: ``approvals/execute_approval.py`` and ``approved_acts.py`` call ``Requests.decide``, which wakes this job. An
+erasure goes on: ``erase_decided.py`` and ``lifecycle/erase_call.py`` end the keys, ``recordings/remove_erased.py`` the
+objects, ``ingest/provider_requests.py`` the provider's copy; ``make_receipt.py`` (``close_if_done``) ends the request.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

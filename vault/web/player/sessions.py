@@ -92,10 +92,8 @@ async def get_session_audio(
 
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
-    found = await find_session(request, vault, session)
-    sound = await vault.playback.audio.for_session(
-        found.session, found.recording, found.keys, client=client_of(request)
-    )
+    found, client = await _find_to_play(request, vault, session), client_of(request)
+    sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys, client=client)
     return await answer(request, sound, vault.playback.audio.stream, speed=speed)
 
 
@@ -168,6 +166,16 @@ async def find_session(request: Request, vault: Vault, session_id: str) -> Sessi
     """Return the open session of the request's cookie, within the link's networks. Raises NotFound."""
     client = client_of(request)
     return await vault.playback.open_links.find(
+        session_id, secret_of(request, session_id), address=client.address, agent=client.agent
+    )
+
+
+async def _find_to_play(request: Request, vault: Vault, session_id: str) -> SessionWithLink:
+    """Do as ``find_session``; a GET of audio needs no fresh answer, since its grant asks again. Raises NotFound."""
+    if request.method != "GET":
+        return await find_session(request, vault, session_id)
+    client = client_of(request)
+    return await vault.playback.open_links.find_to_play(
         session_id, secret_of(request, session_id), address=client.address, agent=client.agent
     )
 
