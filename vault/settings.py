@@ -24,7 +24,7 @@ _KNOWN = {
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
-    "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL", "VAULT_PASSKEY_DOMAIN",
+    "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL", "VAULT_PASSKEY_DOMAIN", "VAULT_SMTP_URL",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _MAX_COUNT = 64
@@ -88,6 +88,8 @@ class Settings:
     scan_objects: int
     #: ``tls://host:port?format=&ca=&certificate=&key=`` of a collector for the access log; None sends it nowhere.
     siem_url: str | None
+    #: ``smtp://user@host:port?from=&password_file=&ca=`` of a mail server, or ``smtps://``; None: no mail is sent.
+    smtp_url: str | None
     #: URL to send spans to (OTLP over HTTP); None turns tracing off.
     tracing_url: str | None
     #: Whether the OpenAPI document is served, at /openapi.json and /reference.
@@ -140,6 +142,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         max_queue=_integer(environment, "VAULT_QUEUE", 1_000_000, 1, 999_999_999),
         scan_objects=_integer(environment, "VAULT_SCAN_OBJECTS", 50_000, 0, 100_000_000),
         siem_url=environment.get("VAULT_SIEM_URL"),
+        smtp_url=environment.get("VAULT_SMTP_URL"),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )

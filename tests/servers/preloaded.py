@@ -38,7 +38,7 @@ for _name in (
 make_schema_once()
 schema()
 _adapters = importlib.import_module("vault.composition.adapters")
-for _read in (_adapters.rule_book, _adapters.notice_texts, _adapters.page_texts):
+for _read in (_adapters.rule_book, _adapters.notice_texts, _adapters.page_texts, _adapters.mail_texts):
     _read()
 
 # multiprocessing would run the main module of the tests in each process, and thereby import pytest.

@@ -13,13 +13,17 @@ from vault.database.interface import Database
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.outbox.mail import Mail
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.sign_in.invitation import MemberTerms
+from vault.domain.sign_in.invitation_mail import MailTexts, parse_mail_texts
+from vault.errors import Unavailable
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
 from vault.ports.keys import KeyRing, RootKey
+from vault.ports.mail import Mailer
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
@@ -67,6 +71,24 @@ def page_texts() -> Mapping[str, PageTexts]:
     return {texts.language: texts for texts in parsed}
 
 
+@cache
+def mail_texts() -> Mapping[str, MailTexts]:
+    """Return the packaged texts of mails by language; read once."""
+    files = sorted((_DOMAIN / "mail_texts").glob("*.toml"))
+    parsed = [parse_mail_texts(file.read_text("utf-8")) for file in files]
+    return {texts.language: texts for texts in parsed}
+
+
+class NoMailer:
+    """The operator has set no mail server."""
+
+    is_set = False
+
+    async def send(self, mail: Mail) -> int:
+        """Send nothing."""
+        raise Unavailable(f"There is no mail server for {mail.id}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
     """Everything outside the services: databases, stores, keys, subprocesses, networks and the clock."""
@@ -92,6 +114,8 @@ class Adapters:
     breakers: Mapping[Part, CircuitBreaker] = field(default_factory=dict)
     #: The collector of the operator's SIEM.
     collector: Collector = field(default_factory=NoCollector)
+    #: The operator's mail server.
+    mailer: Mailer = field(default_factory=NoMailer)
     clock: Clock = utc_now
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)

@@ -7,13 +7,13 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.circuit_breaker import CircuitBreaker
-from vault.composition.adapters import Adapters
+from vault.composition.adapters import Adapters, NoMailer, utc_now
 from vault.composition.services import build_vault
 from vault.database.engines.read_only import ReadOnlyDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -30,6 +30,7 @@ from vault.objects.location import breaker_of, open_store
 from vault.objects.owner import claim, refuse_owned, require_owner
 from vault.objects.read_only import ReadOnlyStore
 from vault.ports.keys import RootKey
+from vault.ports.mail import Mailer
 from vault.ports.objects import ObjectStore
 from vault.services.node.readiness_probe import Part
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
@@ -92,7 +93,7 @@ async def assemble(
         current, previous = await _root_keys(settings, database, threads["keys"], stack, mode)
         proof = ProveRootKey(database=database, root_key=current, previous=previous, read_only=mode.reads)
         vault_id = await proof()
-        root_key, http = _both(current, previous), GuardedHttp(allow=settings.media_allow)
+        root_key = _both(current, previous)
         adapters = Adapters(
             database=database,
             objects=objects,
@@ -104,10 +105,7 @@ async def assemble(
             threads=threads["sealing"],
             describer=await _describer(settings, stack, started=describing),
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
-            fetcher=MediaFetcher(http),
-            rest=ProviderRest(http),
-            outside=GuardedOutside(http),
-            collector=collector_of(settings.siem_url, settings.public_url),
+            **_outward(settings),
             providers={provider.name: provider for provider in PROVIDERS},
             breakers=breakers,
         )
@@ -201,6 +199,27 @@ async def _root_keys(
 
 def _both(current: Breaker, previous: Breaker | None) -> RootKey:
     return current if previous is None else TwoRootKeys(current, previous)
+
+
+def _outward(settings: Settings) -> dict[str, Any]:
+    """Return the adapters that reach others by the network. Raises StartRefused."""
+    http = GuardedHttp(allow=settings.media_allow)
+    return {
+        "fetcher": MediaFetcher(http),
+        "rest": ProviderRest(http),
+        "outside": GuardedOutside(http),
+        "collector": collector_of(settings.siem_url, settings.public_url),
+        "mailer": _mailer(settings),
+    }
+
+
+def _mailer(settings: Settings) -> Mailer:
+    """Return the mail server. Raises StartRefused."""
+    if settings.smtp_url is None:
+        return NoMailer()
+    from vault.telephony.http.smtp import mailer_of
+
+    return mailer_of(settings.smtp_url, settings.public_url, utc_now)
 
 
 def _threads(stack: AsyncExitStack) -> dict[str, Threads]:

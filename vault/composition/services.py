@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from vault.circuit_breaker import CircuitBreaker
-from vault.composition.adapters import Adapters, RestBodies, page_texts, postgresql_of
+from vault.composition.adapters import Adapters, RestBodies, mail_texts, page_texts, postgresql_of
 from vault.composition.places import places_of
 from vault.composition.wiring import Exceptions, Wiring
 from vault.database.engines.postgresql import PostgresqlDatabase
@@ -18,6 +18,7 @@ from vault.domain.playback.own_token import TokenKey
 from vault.domain.registers.checks import MAX_RECIPIENTS
 from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
 from vault.domain.registers.privacy_page import PageTexts
+from vault.domain.sign_in.invitation_mail import MailTexts
 from vault.domain.sign_in.relying_party import RelyingParty
 from vault.fair_gate import FairGate
 from vault.fair_places import FairPlaces
@@ -26,6 +27,7 @@ from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
 from vault.ports.keys import KeyRing, RootKey
+from vault.ports.mail import Mailer
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
@@ -99,14 +101,13 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         RestClient: adapters.rest,
         Outside: adapters.outside,
         Collector: adapters.collector,
+        Mailer: adapters.mailer,
         Mapping[str, Provider]: adapters.providers,
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
         Numbers: adapters.numbers,
         Bodies: RestBodies(),
-        RuleBook: adapters.rule_book,
-        NoticeTexts: adapters.notice_texts,
-        Mapping[str, PageTexts]: page_texts(),
+        **_texts(adapters),
         TokenKey: TokenKey.derived_from(adapters.signer.secret),
         FairGate: FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
         # Without its parameter: before Python 3.13 a call of the alias sets an attribute, and these are frozen.
@@ -119,6 +120,16 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         SealedEntries[AuthorityRequest]: SealedEntries(
             database=database, ring=adapters.ring, register="authority_request"
         ),
+    }
+
+
+def _texts(adapters: Adapters) -> Mapping[object, object]:
+    """Return rules and texts that come with the package, by type."""
+    return {
+        RuleBook: adapters.rule_book,
+        NoticeTexts: adapters.notice_texts,
+        Mapping[str, PageTexts]: page_texts(),
+        Mapping[str, MailTexts]: mail_texts(),
     }
 
 

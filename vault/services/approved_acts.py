@@ -120,7 +120,11 @@ class ApprovedActs:
                 approved=by,
             ),
             "member_invitation": lambda by, sent: self.invited_people.invite(
-                by.account_id, self.bodies.invitation(sent["member"]), actor=by.actor, approved=by
+                by.account_id,
+                self.bodies.invitation(sent["member"]),
+                mail_language=sent["member"].get("mail_language"),
+                actor=by.actor,
+                approved=by,
             ),
             "member_roles": lambda by, sent: self.invited_people.change(
                 by.account_id,
@@ -130,8 +134,8 @@ class ApprovedActs:
                 actor=by.actor,
                 approved=by,
             ),
-            "member_recovery": lambda by, _: self.invitations.allow(
-                by.account_id, by.approval.subject, approved=by
+            "member_recovery": lambda by, sent: self.invitations.allow(
+                by.account_id, by.approval.subject, mail_language=sent.get("mail_language"), approved=by
             ),
         }
 

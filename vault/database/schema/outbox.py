@@ -1,7 +1,7 @@
 """The tables of the outbox: messages that wait, their destinations, and the attempts of the last 30 days.
 
-They have ids and codes alone, and what receivers answered, sealed. URLs, secrets and what is sent beside them are where
-each kind keeps them.
+They have ids and codes alone; what receivers answered, and the address of an invitation while its mail waits, are
+sealed. URLs, secrets and what is sent beside them are where each kind keeps them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, text

@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     #: The receiver wants no messages any more (410).
     GONE = "gone"
+    #: It does not take this message, now or later. Of the destination that says nothing.
+    REFUSED = "refused"
     #: Nothing was sent, because there is nobody or nothing to tell any more.
     NOT_SENT = "not_sent"
 

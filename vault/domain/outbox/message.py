@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message with ids and codes alone: what it sends beside them is read when it is sent."""
+    """A message with ids and codes alone, or sealed: what it sends beside them is read when it is sent."""
 
     #: Its kind and the kind's own id of the receiver, such as ``request_callbacks/acct_1``.
     destination: str

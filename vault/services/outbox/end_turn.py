@@ -24,6 +24,7 @@ Result = Literal["accepted", "superseded", "failed", "given_up"]
 _ENDS: Final[Mapping[Outcome, tuple[Result, EventType]]] = {
     Outcome.ACCEPTED: ("accepted", "message.accepted"),
     Outcome.NOT_SENT: ("superseded", "message.superseded"),
+    Outcome.REFUSED: ("given_up", "message.given_up"),
 }
 
 

@@ -13,6 +13,7 @@ from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.message import Message, SendingRules, Standing
 from vault.errors import FetchFailed
+from vault.ports.mail import SendMail
 from vault.ports.outside import Post
 
 #: The receiver of a kind as its rows have it, and as it is used, with its secrets.
@@ -36,6 +37,8 @@ class Permission:
     standing: Standing
     #: Raises FetchFailed, ``final`` or ``unsent`` if nothing was sent, and PermissionTooOld.
     post: Post
+    #: Returns the code of the mail server. Raises Unavailable, PermissionTooOld, FetchFailed if it may have arrived.
+    mail: SendMail
 
 
 class OutboxKind(ABC, Generic[Stored, Receiver]):

@@ -18,6 +18,7 @@ from vault.database.stores.outbox.claims import Claim
 from vault.database.transaction import Transaction
 from vault.domain.outbox.message import Message, Turn
 from vault.errors import VaultError
+from vault.ports.mail import Mailer
 from vault.ports.outside import Outside
 from vault.services.outbox.end_turn import Ended, Result, end_turn
 from vault.services.outbox.kind import AnyKind
@@ -40,7 +41,7 @@ _MOST: Final = 192
 LINGERS: Final = 2.0
 #: Places that one claim fills, whose transaction others wait for on SQLite.
 _BATCH_SIZE: Final = 16
-#: How long a message is nobody else's: it begins within 5 seconds, and an attempt takes 10.
+#: How long a message is nobody else's: it begins within 5 seconds, and an attempt takes 10, a mail 20.
 LEASE: Final = timedelta(seconds=30)
 #: How long attempts are kept.
 KEPT: Final = timedelta(days=30)
@@ -118,10 +119,11 @@ class _Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOutbox:
-    """Send messages, by the client that reaches no address inside the operator's network."""
+    """Send messages, by the client that reaches no address inside the operator's network, and by the mail server."""
 
     database: Database
     outside: Outside
+    mailer: Mailer
     kinds: Mapping[str, AnyKind]
     data_keys: AccountDataKeys
     _sending: _Sending = field(default_factory=_Sending)
@@ -219,7 +221,7 @@ class SendOutbox:
             self.database.signals.emit([Signal(Work.OUTBOX)])
 
     async def _send(self, one: Permitted, begun_at: float) -> None:
-        sent = SentTurn(one, self.outside, begun_at)
+        sent = SentTurn(one, self.outside, self.mailer, begun_at)
         try:
             async for ended in sent.ends():
                 if is_over := not sent.is_running:

@@ -10,8 +10,10 @@ from typing import Any, Final
 from vault.database.stores.outbox.claims import TURN
 from vault.domain.outbox.attempt import Answer, Attempt, Outcome, attempt_without_answer
 from vault.domain.outbox.health import PLACES
+from vault.domain.outbox.mail import Mail
 from vault.domain.outbox.message import Message, Standing
 from vault.errors import FetchFailed, VaultError
+from vault.ports.mail import Mailer
 from vault.ports.outside import Outside, Post
 from vault.services.outbox.end_turn import Ended
 from vault.services.outbox.kind import Permission, PermissionTooOld
@@ -25,15 +27,18 @@ VALID: Final = 5.0
 BEGINS: Final = 1.0
 #: Seconds after which those that have ended do not wait for the others of their turn.
 _PATIENCE: Final = 1.0
+#: Of what the next message of a turn may be sent after.
+_GOES_ON: Final = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.REFUSED})
 _OWN_FAILURE: Final = "The vault could not send it. It tries again."
 
 
 class SentTurn:
     """A turn while it is sent."""
 
-    def __init__(self, permitted: Permitted, outside: Outside, begun_at: float) -> None:
+    def __init__(self, permitted: Permitted, outside: Outside, mailer: Mailer, begun_at: float) -> None:
         """Begin with nothing; ``begun_at`` is before its permission, by ``monotonic``."""
         self._permitted, self._outside, self._begun_at = permitted, outside, begun_at
+        self._mailer = mailer
         self._waiting = deque(permitted.messages)
         self._ended: list[Ended] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -109,18 +114,25 @@ class SentTurn:
             ended = await self._attempt(receiver, message, standing, post)
             del self._on_their_way[message.id]
             self._ended.append(ended)
-            self._stops |= ended.attempt.outcome not in {Outcome.ACCEPTED, Outcome.NOT_SENT}
+            self._stops |= ended.attempt.outcome not in _GOES_ON
 
     async def _attempt(self, receiver: Any, message: Message, standing: Standing, post: Post) -> Ended:
         """Send a message once; return how it ended, and whether the vault itself could not send it."""
         began = monotonic()
 
-        async def post_in_time(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        def require_time() -> None:
             if monotonic() - self._begun_at > VALID:
                 raise PermissionTooOld
+
+        async def post_in_time(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+            require_time()
             return await post(url, headers, body)
 
-        permission = Permission(message=message, standing=standing, post=post_in_time)
+        async def mail_in_time(mail: Mail) -> int:
+            require_time()
+            return await self._mailer.send(mail)
+
+        permission = Permission(message=message, standing=standing, post=post_in_time, mail=mail_in_time)
         try:
             attempt = await self._permitted.kind.send(receiver, permission)
         except FetchFailed as error:

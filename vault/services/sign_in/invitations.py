@@ -12,10 +12,12 @@ from vault.domain.accounts.roles import scopes_of
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.invitation import LIFE, RECOVERY_WAIT, Invitation
-from vault.errors import NotFound, Refused
+from vault.domain.sign_in.invitation_mail import MailLanguage
+from vault.errors import Busy, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.approval_gate import Approved, may, require_approval
 from vault.services.shared.people_keys import PeopleKeys
+from vault.services.sign_in.invitation_mails import InvitationMails, SealedMail
 from vault.services.sign_in.person_events import event_of
 
 #: Raises an error unless whoever asks may give these scopes. It is called in a transaction.
@@ -28,6 +30,8 @@ class Issued:
 
     invitation: Invitation
     token: Token
+    #: The vault mails it, so nobody else is shown it.
+    is_mailed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,56 +40,67 @@ class Invitations:
 
     database: Database
     data_keys: PeopleKeys
+    mails: InvitationMails
     clock: Clock
 
-    async def issue(self, account_id: str, person_id: str, *, may_give: MayGive, actor: str) -> Issued:
+    async def issue(
+        self,
+        account_id: str,
+        person_id: str,
+        *,
+        may_give: MayGive,
+        actor: str,
+        mail_language: MailLanguage | None = None,
+    ) -> Issued:
         """Return another address for an invited person; those before it are revoked.
 
         Whoever has an address becomes the person: ``may_give`` gets every scope that the person has. Of a person who
         has passkeys it can be used after 24 hours, in which it can be revoked. Where a second person approved an
-        address that this actor asked for, it is that one. Raises NotFound, Refused for one who is removed,
-        ApprovalNeeded while a rule is on, and what ``may_give`` raises.
+        address that this actor asked for, it is that one. With a language the vault mails it to the person. Raises
+        NotFound, Invalid if it cannot be mailed, Refused for one who is removed, Busy, ApprovalNeeded while a rule is
+        on, and what ``may_give`` raises.
         """
-        now, event_id = self.clock(), new_id("evt")
-        sealed = await self.data_keys.seal_detail(account_id, event_id, {"member": person_id})
+        made = await self._prepare(account_id, person_id, actor, mail_language)
 
         def issue(tx: Transaction) -> Issued:
             tx.lock_account(account_id, exclusive=True)
-            person = present(tx, account_id, person_id)
+            person = made.still(present(tx, account_id, person_id))
             may_give(_scopes(tx, person))
-            approved = _approved_for(tx, person, actor, now)
+            approved = _approved_for(tx, person, actor, made.now)
             if approved is None:
                 _require_approval(tx, person, None)
-                end_open(tx, person, actor, now)
+                end_open(tx, person, actor, made.now)
                 tx.people.change(made_by(person, actor))
-            has_passkeys = bool(tx.passkeys.of_person(account_id, person_id))
-            issued = issued_for(person, actor, now, starts_at=now + RECOVERY_WAIT if has_passkeys else now)
-            if approved is None:
-                tx.member_invitations.insert(issued.invitation, issued.token.digest)
-            else:
-                issued = replace(issued, invitation=replace(issued.invitation, id=approved.id))
-                tx.member_invitations.show(issued.invitation, issued.token.digest)
-            event = event_of(person, "invitation.issued", issued.invitation.id, actor=actor, at=now)
-            tx.events.append(replace(event, id=event_id, sealed_detail=sealed))
-            return issued
+            return made.issue(tx, person, approved)
 
         return await self.database.write(issue)
 
-    async def allow(self, account_id: str, person_id: str, *, approved: Approved) -> None:
-        """Let who asked for another address of a person have it once, as a second person approved.
+    async def allow(
+        self,
+        account_id: str,
+        person_id: str,
+        *,
+        approved: Approved,
+        mail_language: MailLanguage | None = None,
+    ) -> None:
+        """Let who asked for another address of a person have it once, or mail it, as a second person approved.
 
-        Raises NotFound, Refused, also if who asked may not give it any more, EffectChanged.
+        Raises NotFound, Invalid, Refused, also if who asked may not give it any more, EffectChanged, Busy.
         """
-        now, actor = self.clock(), approved.actor
+        actor = approved.actor
+        made = await self._prepare(account_id, person_id, actor, mail_language)
 
         def allow(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            person = present(tx, account_id, person_id)
+            person = made.still(present(tx, account_id, person_id))
             require_giver(tx, approved, _scopes(tx, person))
             _require_approval(tx, person, approved)
-            end_open(tx, person, actor, now)
+            end_open(tx, person, actor, made.now)
             tx.people.change(made_by(person, actor))
-            insert_unseen(tx, issued_for(person, actor, now, starts_at=now))
+            if made.mail is None:
+                insert_unseen(tx, issued_for(person, actor, made.now, starts_at=made.now))
+            else:
+                made.issue(tx, person, None)
 
         await self.database.write(allow)
 
@@ -104,6 +119,58 @@ class Invitations:
                 tx.closing_acts.recall(account_id, "invitation.ended", invitation_id)
 
         await self.database.write(revoke)
+
+    async def _prepare(
+        self, account_id: str, person_id: str, actor: str, language: MailLanguage | None
+    ) -> "_Made":
+        """Make a secret and what is sealed; nothing is written. Raises NotFound, Refused, Invalid."""
+        now, event_id, token = self.clock(), new_id("evt"), Token.new()
+        detail = await self.data_keys.seal_detail(account_id, event_id, {"member": person_id})
+        person, mail = None, None
+        if language is not None:
+            person = await self.database.read(lambda tx: present(tx, account_id, person_id))
+            email = await self.mails.email_of(person)
+            mail = await self.mails.seal(account_id, secret=token.text, email=email, language=language)
+        return _Made(
+            actor=actor, now=now, token=token, event_id=event_id, detail=detail, mail=mail, person=person
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Made:
+    """What is made before the transaction that issues an address."""
+
+    actor: str
+    now: datetime
+    token: Token
+    event_id: str
+    #: Of the event, sealed.
+    detail: bytes | None
+    mail: SealedMail | None
+    #: To whom it is mailed, as read before.
+    person: PersonRow | None
+
+    def still(self, person: PersonRow) -> PersonRow:
+        """Return a person. Raises Busy if the person was changed since the mail was made."""
+        if self.person is not None and self.person.revision != person.revision:
+            raise Busy("Somebody changed this person at this moment. Send the request again.", retry_after=1)
+        return person
+
+    def issue(self, tx: Transaction, person: PersonRow, approved: Invitation | None) -> Issued:
+        """Write a new address, or the secret of one that was approved, and its mail."""
+        has_passkeys = bool(tx.passkeys.of_person(person.account_id, person.id))
+        starts_at = self.now + RECOVERY_WAIT if has_passkeys else self.now
+        issued = issued_for(person, self.actor, self.now, starts_at=starts_at, token=self.token)
+        if approved is None:
+            tx.member_invitations.insert(issued.invitation, issued.token.digest)
+        else:
+            issued = replace(issued, invitation=replace(issued.invitation, id=approved.id))
+            tx.member_invitations.show(issued.invitation, issued.token.digest)
+        event = event_of(person, "invitation.issued", issued.invitation.id, actor=self.actor, at=self.now)
+        tx.events.append(replace(event, id=self.event_id, sealed_detail=self.detail))
+        if self.mail is not None:
+            self.mail.put(tx, issued.invitation)
+        return replace(issued, is_mailed=self.mail is not None)
 
 
 def invited(tx: Transaction, account_id: str, person_id: str) -> PersonRow:
@@ -134,8 +201,10 @@ def made_by(person: PersonRow, actor: str) -> PersonRow:
     return replace(person, makers=add_makers(person.makers, actor), revision=(person.revision or 0) + 1)
 
 
-def issued_for(person: PersonRow, actor: str, now: datetime, *, starts_at: datetime) -> Issued:
-    """Return a new address of a person."""
+def issued_for(
+    person: PersonRow, actor: str, now: datetime, *, starts_at: datetime, token: Token | None = None
+) -> Issued:
+    """Return a new address of a person, with this secret or a new one."""
     invitation = Invitation(
         id=new_id("inv"),
         account_id=person.account_id,
@@ -145,7 +214,7 @@ def issued_for(person: PersonRow, actor: str, now: datetime, *, starts_at: datet
         starts_at=starts_at,
         ends_at=starts_at + LIFE,
     )
-    return Issued(invitation=invitation, token=Token.new())
+    return Issued(invitation=invitation, token=token or Token.new())
 
 
 def insert_unseen(tx: Transaction, issued: Issued) -> None:

@@ -16,12 +16,14 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.invitation import MAX_INVITED, MemberTerms
+from vault.domain.sign_in.invitation_mail import MailLanguage
 from vault.errors import Busy, Refused
 from vault.ports.clock import Clock
 from vault.sentence import Sentence
 from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
+from vault.services.sign_in.invitation_mails import InvitationMails, SealedMail
 from vault.services.sign_in.invitations import (
     Issued,
     MayGive,
@@ -50,23 +52,30 @@ class InvitedPeople:
     database: Database
     data_keys: PeopleKeys
     prepare: PrepareMember
+    mails: InvitationMails
     clock: Clock
 
     async def invite(
-        self, account_id: str, terms: MemberTerms, *, actor: str, approved: Approved | None = None
+        self,
+        account_id: str,
+        terms: MemberTerms,
+        *,
+        actor: str,
+        mail_language: MailLanguage | None = None,
+        approved: Approved | None = None,
     ) -> Issued:
-        """Add a person, with an address that is good for 7 days.
+        """Add a person, with an address that is good for 7 days. With a language the vault mails it to the person.
 
-        Of an ``approved`` invitation nobody sees the address until who asked for it issues it. Raises Invalid, Refused,
-        ApprovalNeeded while a rule is on.
+        Of an ``approved`` invitation that is not mailed nobody sees the address until who asked for it issues it.
+        Raises Invalid, Refused, ApprovalNeeded while a rule is on.
         """
         now = self.clock()
         person, written = await self._new(account_id, terms, actor, now)
         issued = issued_for(person, actor, now, starts_at=now)
-        events = await self._events(person, "member.invited", terms, written, actor=actor, at=now)
-        if approved is None:
-            given = event_of(person, "invitation.issued", issued.invitation.id, actor=actor, at=now)
-            events = [*events, await with_detail(self.data_keys, given, {"member": person.id})]
+        mail = await self._mail(issued, terms, mail_language)
+        events = await self._events_of_invitation(
+            person, issued, terms, written, is_issued=approved is None or mail is not None
+        )
 
         def invite(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
@@ -77,15 +86,12 @@ class InvitedPeople:
             tx.people.put(person)
             tx.people.change(person)
             tx.sign_in.grant(account_id, person.id, written.granted, written.agents)
-            if approved is None:
-                tx.member_invitations.insert(issued.invitation, issued.token.digest)
-            else:
-                insert_unseen(tx, issued)
+            _insert(tx, issued, mail, is_seen=approved is None)
             for event in events:
                 tx.events.append(event)
 
         await self.database.write(invite)
-        return issued
+        return replace(issued, is_mailed=mail is not None)
 
     async def change(
         self,
@@ -111,6 +117,25 @@ class InvitedPeople:
             if await self._write(before, known, terms, actor, approved):
                 return
         raise Busy("Other requests keep changing this person. Send the request again.", retry_after=1)
+
+    async def _events_of_invitation(
+        self, person: PersonRow, issued: Issued, terms: MemberTerms, written: MemberChange, *, is_issued: bool
+    ) -> Sequence[AccessEvent]:
+        """Return the events of an invitation; ``is_issued``: with that of its address."""
+        actor, at = issued.invitation.created_by, issued.invitation.created_at
+        events = await self._events(person, "member.invited", terms, written, actor=actor, at=at)
+        if not is_issued:
+            return events
+        given = event_of(person, "invitation.issued", issued.invitation.id, actor=actor, at=at)
+        return [*events, await with_detail(self.data_keys, given, {"member": person.id})]
+
+    async def _mail(
+        self, issued: Issued, terms: MemberTerms, language: MailLanguage | None
+    ) -> SealedMail | None:
+        if language is None:
+            return None
+        account_id, secret = issued.invitation.account_id, issued.token.text
+        return await self.mails.seal(account_id, secret=secret, email=terms.email, language=language)
 
     async def _new(
         self, account_id: str, terms: MemberTerms, actor: str, now: datetime
@@ -192,6 +217,16 @@ class InvitedPeople:
             return True
 
         return await self.database.write(write)
+
+
+def _insert(tx: Transaction, issued: Issued, mail: SealedMail | None, *, is_seen: bool) -> None:
+    """Insert the address of a new person; where nobody may see or mail it yet, without a secret that anybody knows."""
+    if mail is None and not is_seen:
+        insert_unseen(tx, issued)
+        return
+    tx.member_invitations.insert(issued.invitation, issued.token.digest)
+    if mail is not None:
+        mail.put(tx, issued.invitation)
 
 
 def _require_room(tx: Transaction, account_id: str) -> None:

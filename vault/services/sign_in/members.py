@@ -16,6 +16,7 @@ from vault.errors import NotFound
 from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import IdentifyPeople
 from vault.services.sign_in.end_person import end_invitations
+from vault.services.sign_in.invitation_mails import MailShown, mails_of
 from vault.services.sign_in.last_admin import require_other_admin
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.person_events import event_of
@@ -40,6 +41,8 @@ class Member:
     passkeys: int = 0
     #: The address that can be used now or later.
     invitation: Invitation | None = None
+    #: How its mail stands, if the vault mails it.
+    mail: MailShown | None = None
 
     @property
     def signed_in_at(self) -> datetime | None:
@@ -58,6 +61,8 @@ class _Found:
     names: Mapping[str, str]
     passkeys: Mapping[str, int]
     invitations: Mapping[str, Invitation]
+    #: By the id of the invitation.
+    mails: Mapping[str, MailShown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +161,7 @@ class Members:
             await self.opened.data_keys.open_words(row.account_id, "member", row.sealed_terms)
         )
         held = {found.roles[one] for one in row.role_ids if one in found.roles}
+        invitation = found.invitations.get(row.id)
         return Member(
             row=row,
             name=None if profile is None else profile.name,
@@ -166,19 +172,22 @@ class Members:
             email=email,
             agents=agents,
             passkeys=found.passkeys.get(row.id, 0),
-            invitation=found.invitations.get(row.id),
+            invitation=invitation,
+            mail=None if invitation is None else found.mails.get(invitation.id),
         )
 
 
 def _found(tx: Transaction, account_id: str, rows: Sequence[PersonRow]) -> _Found:
     """Return people with what is known of them."""
     invited = [row.id for row in rows if row.is_invited]
+    invitations = tx.member_invitations.open(account_id, invited, tx.now())
     return _Found(
         rows=rows,
         roles={key: one.role for key, one in tx.sign_in.roles(account_id).items()},
         names={row.id: row.name for row in tx.sign_in.of_account(account_id)},
         passkeys=tx.passkeys.counts(account_id, invited),
-        invitations={one.person_id: one for one in tx.member_invitations.open(account_id, invited, tx.now())},
+        invitations={one.person_id: one for one in invitations},
+        mails=mails_of(tx, invitations),
     )
 
 

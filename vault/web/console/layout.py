@@ -82,6 +82,7 @@ DONE: Final = translatable(
         "member_removed": "The person is removed, and their sessions end.",
         "member_readmitted": "The person can sign in again.",
         "member_changed": "The person is changed: it holds from the next request on.",
+        "invitation_mailed": "The vault mails the address to the person: nobody else sees it.",
         "invitation_revoked": "The address is revoked: it opens nothing.",
         "key_revoked": "The key is revoked.",
         "connected": "The platform is connected. Enter the settings below there.",

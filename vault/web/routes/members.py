@@ -14,8 +14,14 @@ from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.members import InvitationOut, InvitedOut, MemberIn, MemberPatch
-from vault.web.schemas.sign_in import MemberOut
+from vault.web.schemas.members import (
+    InvitationIn,
+    InvitationOut,
+    InvitedOut,
+    MemberIn,
+    MemberOut,
+    MemberPatch,
+)
 
 router = APIRouter(prefix="/v1/accounts/{account}/members", tags=["sign-in"])
 Granting = Annotated[Access, Depends(access("keys:write"))]
@@ -32,15 +38,16 @@ async def post_member(
     """Invite a person, who signs in by a passkey. The address of the invitation is shown in this answer alone.
 
     The calling key grants no role with a scope that it lacks. Whoever opens the address makes the passkey: send it to
-    the person alone. It works once, within 7 days. While the account has an approval rule, nobody is invited yet, and
+    the person alone, or let the vault mail it (`mail_language`). It works once,
+    within 7 days. While the account has an approval rule, nobody is invited yet, and
     the response is 202 with the approval. Once it is executed, the person is in the list, and
-    `POST …/members/{member}/invitations` by the same key answers with the address.
+    `POST …/members/{member}/invitations` by the same key answers with the address, unless the vault mails it.
     """
     _may_give(allowed)(scopes_of(body.roles))
 
     async def invite() -> Response:
         issued = await vault.sign_in.invited_people.invite(
-            allowed.account.id, body.terms(), actor=allowed.actor
+            allowed.account.id, body.terms(), mail_language=body.mail_language, actor=allowed.actor
         )
         member = await vault.sign_in.members.get(allowed.account.id, issued.invitation.person_id)
         shown = InvitedOut(member=MemberOut.of(member), invitation=_shown(vault, issued))
@@ -92,23 +99,35 @@ async def patch_member(
     responses={202: {"model": ApprovalOut}},
 )
 async def post_invitation(
-    vault: TheVault, allowed: Granting, member: Member, approval_reason: ApprovalReason = None
+    vault: TheVault,
+    allowed: Granting,
+    member: Member,
+    body: InvitationIn | None = None,
+    approval_reason: ApprovalReason = None,
 ) -> Response:
     """Give an invited person another address, such as after the loss of all passkeys; those before it are revoked.
 
     The calling key needs every scope of the person's roles. For a person who has a passkey the address works after 24
     hours, in which it can be revoked; using it removes the passkeys before it. While the account has an approval rule,
     the response is 202 with the approval; once that is executed, the same request by the same key answers with the
-    address.
+    address, unless the vault mails it.
     """
+    language = None if body is None else body.mail_language
 
     async def issue() -> Response:
         issued = await vault.sign_in.invitations.issue(
-            allowed.account.id, member, may_give=_may_give(allowed), actor=allowed.actor
+            allowed.account.id,
+            member,
+            may_give=_may_give(allowed),
+            actor=allowed.actor,
+            mail_language=language,
         )
         return answer_json(_shown(vault, issued), status=201)
 
-    return await done_or_asked(vault, allowed, issue, subject=member, arguments={}, reason=approval_reason)
+    arguments = {} if language is None else {"mail_language": language}
+    return await done_or_asked(
+        vault, allowed, issue, subject=member, arguments=arguments, reason=approval_reason
+    )
 
 
 @router.delete("/{member}/invitations/{invitation}", status_code=204)

@@ -14,13 +14,11 @@ from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
+from vault.web.schemas.members import MemberOut, MembersOut, MembersQuery
 from vault.web.schemas.sign_in import (
     ConsoleSessionOut,
     ConsoleSessionsOut,
     ConsoleSessionsQuery,
-    MemberOut,
-    MembersOut,
-    MembersQuery,
     SignInConnectionIn,
     SignInConnectionOut,
     SignInConnectionsOut,

@@ -1,4 +1,4 @@
-"""JSON schemas of sign-in connections, members and console sessions."""
+"""JSON schemas of sign-in connections, console sessions, and the verification before weighty acts."""
 
 from typing import Annotated, Literal
 
@@ -13,10 +13,8 @@ from vault.domain.sign_in.connection import (
     RoleMapping,
     SignInConnection,
 )
-from vault.domain.sign_in.invitation import Invitation
 from vault.domain.sign_in.step_up import StepUp
 from vault.errors import Invalid
-from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.web.schemas.base import Body, Flag, MomentOut, PageQuery, Text
 
@@ -141,88 +139,6 @@ class SignInConnectionsOut(BaseModel):
     """The sign-in connections of an account, ordered by name."""
 
     items: list[SignInConnectionOut]
-
-
-class OpenInvitationOut(BaseModel):
-    """An address for a passkey that can be used now or later, without its secret."""
-
-    id: str
-    usable_from: MomentOut
-    usable_until: MomentOut
-    #: Who may see the address, once, by `POST …/members/{member}/invitations`: it was asked for, and approved by a
-    #: second person. Nobody can use it before.
-    waits_for: str | None = None
-
-    @classmethod
-    def of(cls, one: Invitation) -> "OpenInvitationOut":
-        """Show an open address."""
-        return cls(id=one.id, usable_from=one.starts_at, usable_until=one.ends_at, waits_for=one.waits_for)
-
-
-class MemberOut(BaseModel):
-    """A person of a sign-in provider who signed in, or an invited one."""
-
-    id: str
-    #: `passkey` for an invited person.
-    signs_in_by: Literal["provider", "passkey"]
-    #: Null for a person of whom only the removal is known, after a restore.
-    name: str | None = None
-    #: Of an invited person, as it was entered.
-    email: str | None = None
-    #: Issuer and subject of a person of a provider.
-    issuer: str | None = None
-    subject: str | None = None
-    #: Null for an invited person, and after the connection was deleted.
-    connection: str | None = None
-    #: The roles that the person has now.
-    roles: list[AccountRole]
-    #: The agents to whose recordings `listener` and `supervisor` of an invited person are limited.
-    agents: list[str]
-    #: The number of passkeys.
-    passkeys: int
-    invitation: OpenInvitationOut | None = None
-    invited_at: MomentOut | None = None
-    #: Null for an invited person.
-    first_signed_in_at: MomentOut | None = None
-    #: Null before the first sign-in.
-    last_signed_in_at: MomentOut | None = None
-    removed_at: MomentOut | None = None
-
-    @classmethod
-    def of(cls, member: Member) -> "MemberOut":
-        """Show a member."""
-        row, open_one = member.row, member.invitation
-        return cls(
-            id=row.id,
-            signs_in_by="passkey" if row.is_invited else "provider",
-            name=member.name,
-            email=member.email,
-            issuer=member.issuer,
-            subject=member.subject,
-            connection=member.connection,
-            roles=[role for role in member.roles if role != "operator"],
-            agents=list(member.agents),
-            passkeys=member.passkeys,
-            invitation=None if open_one is None else OpenInvitationOut.of(open_one),
-            invited_at=row.invited_at,
-            first_signed_in_at=None if row.is_invited else row.first_at,
-            last_signed_in_at=member.signed_in_at,
-            removed_at=row.removed_at,
-        )
-
-
-class MembersOut(BaseModel):
-    """A page of members, the newest first."""
-
-    items: list[MemberOut]
-    next_cursor: str | None = None
-
-
-class MembersQuery(Body):
-    """A page of members."""
-
-    cursor: Annotated[str, Field(max_length=128)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class ConsoleSessionsQuery(PageQuery):

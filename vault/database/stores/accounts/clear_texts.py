@@ -27,6 +27,7 @@ Words = Literal[
     "approval",
     "sign-in",
     "member",
+    "invitation-mail",
     "provisioned",
     "metadata",
 ]

@@ -18,7 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from vault.database.schema.outbox import outbox_attempts
+from vault.database.schema.outbox import outbox_attempts, outbox_messages
 from vault.database.stores.outbox.outcomes import NotedAttempt
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.attempt import Outcome
@@ -29,7 +29,7 @@ WINDOW: Final = 5_000
 MOST_BY_HOUR: Final = 2_000
 #: In microseconds. Both sides are whole numbers, so that the database divides without a rest.
 _HOUR: Final = literal_column("3600000000", BigInteger)
-_A = outbox_attempts.c
+_A, _M = outbox_attempts.c, outbox_messages.c
 _PLACE: Final = (_A.at, _A.id, _A.number)
 _NOTED: Final = [_A[name] for name in NotedAttempt.__slots__]
 #: Time, id and number of an attempt: what comes before it is on the next page.
@@ -78,6 +78,19 @@ class AttemptRows(Rows):
         if len(found) == limit:
             return NotedAttempts(attempts=found, before=(found[-1].at, found[-1].id, found[-1].number))
         return NotedAttempts(attempts=found, before=None if last is None else tuple(last))
+
+    def waiting(self, keys: Sequence[tuple[str, str]]) -> frozenset[str]:
+        """Return the ids of those messages, by destination and id, that wait."""
+        here = tuple_(_M.destination, _M.id).in_(keys)
+        return frozenset(self._db.execute(select(_M.id).where(here)).scalars()) if keys else frozenset()
+
+    def last(self, keys: Sequence[tuple[str, str]]) -> Mapping[str, NotedAttempt]:
+        """Return the last attempt at each of those messages, by destination and id; one without any is missing."""
+        if not keys:
+            return {}
+        here = tuple_(_A.destination, _A.id).in_(keys)
+        rows = self._db.execute(select(*_NOTED).where(here).order_by(_A.id, _A.number)).mappings()
+        return {row["id"]: NotedAttempt(**row) for row in rows}
 
     def by_hour(
         self, account_id: str, destinations: Sequence[str], since: datetime

@@ -19,7 +19,7 @@ from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS
 from vault.web.http.translations import gettext
-from vault.web.schemas.members import MemberIn, MemberPatch
+from vault.web.schemas.members import InvitationIn, MemberIn, MemberPatch
 
 router = console_router()
 Granting = Annotated[Here, needs("keys:write")]
@@ -38,6 +38,7 @@ async def show_new_member(here: Granting) -> Response:
         "member_new.html",
         gettext("Invite a person"),
         is_gated=await _is_gated(here),
+        can_mail=_can_mail(here),
         roles=_grantable(here),
         chosen=set(here.form.many("roles")),
         values=here.form.values(),
@@ -52,11 +53,11 @@ async def invite(here: Granting) -> Response:
 
     async def make() -> str:
         here.approval_reason()
-        body = checked(MemberIn, _body(here), called=_CALLED)
+        body = checked(MemberIn, {**_body(here), **_mail(here)}, called=_CALLED)
         _may_give(here)(scopes_of(body.roles))
         try:
             issued = await here.vault.sign_in.invited_people.invite(
-                here.account_id, body.terms(), actor=here.actor
+                here.account_id, body.terms(), mail_language=body.mail_language, actor=here.actor
             )
         except ApprovalNeeded as needed:
             arguments = {"member": body.model_dump(mode="json")}
@@ -99,12 +100,18 @@ async def issue_invitation(here: Granting, member: Name) -> Response:
 
     async def make() -> str:
         here.approval_reason()
+        language = checked(InvitationIn, _mail(here)).mail_language
         try:
             issued = await here.vault.sign_in.invitations.issue(
-                here.account_id, member, may_give=_may_give(here), actor=here.actor
+                here.account_id,
+                member,
+                may_give=_may_give(here),
+                actor=here.actor,
+                mail_language=language,
             )
         except ApprovalNeeded as needed:
-            return await here.asked(needed, subject=member, arguments={})
+            arguments = {} if language is None else {"mail_language": language}
+            return await here.asked(needed, subject=member, arguments=arguments)
         return _told(here, issued)
 
     try:
@@ -139,6 +146,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         open_sessions=await here.vault.accounts.console_sessions.list(here.account_id, person_id=member_id),
         made=address,
         is_gated=await _is_gated(here),
+        can_mail=_can_mail(here),
         roles=_ROLES,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
@@ -160,6 +168,14 @@ def _body(here: Here) -> Mapping[str, Any]:
     }
 
 
+def _mail(here: Here) -> Mapping[str, Any]:
+    return {"mail_language": here.form.text("mail_language") or None}
+
+
+def _can_mail(here: Here) -> bool:
+    return here.vault.sign_in.invitations.mails.can_mail
+
+
 def _stored(member: Member) -> Mapping[str, str]:
     agents = "\n".join(member.agents)
     return {"title": member.name or "", "email": member.email or "", "agents": agents}
@@ -170,7 +186,9 @@ def _may_give(here: Here) -> MayGive:
 
 
 def _told(here: Here, issued: Issued) -> str:
-    """Return the person and the address, which a double submit gets again."""
+    """Return the person and the address, which a double submit gets again; where to go if the vault mails it."""
+    if issued.is_mailed:
+        return f"/access/members/{issued.invitation.person_id}?done=invitation_mailed"
     origin = here.vault.sign_in.passkeys.proofs.site.origin
     return f"{issued.invitation.person_id} {origin}/console/invitation/{issued.token.text}"
 

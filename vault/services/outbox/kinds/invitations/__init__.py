@@ -1,0 +1,1 @@
+"""Mails with the addresses of invitations."""
