@@ -143,7 +143,7 @@ def _not_computed() -> Judgement:
 
 #: Called before a recording loses its keys, with whose wish it is; raises Refused, Held or Busy where it is forbidden.
 Guard = Callable[[Transaction, Recording, Transition, Wish], None]
-#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``refuse_in_flight``, by which the
-#: switch, a party's no and an objection refuse what is not available yet, over a hold too (docs/holds.md), and a
+#: Every guard. To forbid erasures, add a function here. Two changes call no guard: a refusal of what is not
+#: available yet by the switch, a no or an objection (``set_switch.refuse_in_flight``, the gate), over a hold too, and a
 #: restore, which repeats what the log says has happened.
 GUARDS: Final[tuple[Guard, ...]] = (forbid_early_erasure,)
