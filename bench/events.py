@@ -44,14 +44,14 @@ _IDLE: Final = Aim(bound=0.5, at_least=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizes:
-    rounds: int = 7
+    rounds: int = 5
     #: Events of one round, and acts that are timed in one.
-    events: int = 300
-    acts: int = 60
+    events: int = 120
+    acts: int = 40
     waiting: int = 100_000
     #: Seconds of an idle worker, and of its beginning.
-    idle: float = 30.0
-    settle: float = 20.0
+    idle: float = 20.0
+    settle: float = 15.0
 
 
 _FULL: Final = _Sizes()
