@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house_fixtures import either, house, nodes  # noqa: F401 - fixtures
+from tests.support.house_fixtures import either, house, node, nodes, provider  # noqa: F401 - fixtures
 from tests.support.pairs import store_of
 from tests.support.rights_cases import PAIRS
 from tests.support.service_house import House, new_house

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.identity_provider import IdentityProvider
 from tests.support.service_house import House, another_node, new_house, node_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -42,3 +43,18 @@ def nodes(
         yield either, node_on(either, database, tmp_path / "b", threads)
     finally:
         database.close()
+
+
+@pytest.fixture
+def provider() -> IdentityProvider:
+    """A provider that says of everybody to be of the staff."""
+    provider = IdentityProvider()
+    provider.claims["groups"] = ["staff"]
+    return provider
+
+
+@pytest.fixture
+async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> AsyncIterator[House]:
+    """A vault that asks the provider of the test."""
+    async with new_house(tmp_path, threads) as first:
+        yield another_node(first, tmp_path, threads, rest=provider)

@@ -1,6 +1,5 @@
 """Who left the directory stays out after a restore, over whatever database; and the directory goes on."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from tests.services.closing_acts.test_journal import kept_up
 from tests.support.parties import ME
 from tests.support.provisioned import ACTOR, connect, provision, scopes, set_active, setting_of, sign_in, tell
 from tests.support.restoring import empty_house, write_all
-from tests.support.service_house import House, another_node, new_house
+from tests.support.service_house import House
 from vault.domain.sign_in.provisioning import ANY
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotAuthentic
@@ -20,21 +19,6 @@ from vault.services.sign_in.ask_provider import AskProvider
 from vault.thread_pools import Threads
 
 GROUPS = (("staff", "admin"), ("Quality", "listener"))
-
-
-@pytest.fixture
-def provider() -> IdentityProvider:
-    """A provider that says of everybody to be of the staff."""
-    provider = IdentityProvider()
-    provider.claims["groups"] = ["staff"]
-    return provider
-
-
-@pytest.fixture
-async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> AsyncIterator[House]:
-    """A vault that asks the provider."""
-    async with new_house(tmp_path, threads) as first:
-        yield another_node(first, tmp_path, threads, rest=provider)
 
 
 def asking(house: House, asks: AskProvider) -> House:

@@ -1,19 +1,15 @@
 """Roles by the groups of a directory, in place of the claim: given at once, taken at once, and never all of them."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.fakes.identity_provider import IdentityProvider
 from tests.support.parties import ME
 from tests.support.provisioned import ACTOR, connect, provision, scopes, set_active, setting_of, sign_in, tell
-from tests.support.service_house import House, another_node, new_house
+from tests.support.service_house import House
 from tests.support.statements import statements
 from vault.domain.accounts.roles import SCOPES_OF_ROLE, Role
 from vault.services.sign_in.provisioned_groups import OpenedGroup
 from vault.services.sign_in.provisioned_users import OpenedUser
-from vault.thread_pools import Threads
 
 ROLES: tuple[tuple[str, Role], ...] = (
     ("Quality", "listener"), ("Quality", "auditor"), ("Team", "supervisor"), ("Law", "privacy"), ("Law", "admin"),
@@ -28,13 +24,6 @@ def provider() -> IdentityProvider:
     provider = IdentityProvider()
     provider.claims["groups"] = ["Team"]
     return provider
-
-
-@pytest.fixture
-async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> AsyncIterator[House]:
-    """A vault that asks the provider."""
-    async with new_house(tmp_path, threads) as first:
-        yield another_node(first, tmp_path, threads, rest=provider)
 
 
 async def group(house: House, name: str, *users: OpenedUser, external_id: str | None = None) -> OpenedGroup:

@@ -1,6 +1,5 @@
 """Operators who sign in at a provider: every account, given by the operator alone, gone as roles of accounts are."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.provider_lies import CLIENT, ISSUER, SECRET
 from tests.support.parties import let_in
-from tests.support.service_house import House, another_node, new_house
+from tests.support.service_house import House
 from vault.control.socket import perform
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.sign_in.connection import OPERATORS, ProviderSettings, RoleMapping
@@ -22,7 +21,6 @@ from vault.services.shared.approval_gate import may
 from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.services.sign_in.sign_in import SignedInAtProvider
 from vault.services.sign_in.sign_in_connections import ConnectionChange
-from vault.thread_pools import Threads
 
 OPERATOR = {"actor": "operator"}
 SETTINGS = ProviderSettings(
@@ -41,13 +39,6 @@ def provider() -> IdentityProvider:
     provider = IdentityProvider()
     provider.claims["groups"] = ["vault-operators"]
     return provider
-
-
-@pytest.fixture
-async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> AsyncIterator[House]:
-    """A vault that asks the provider."""
-    async with new_house(tmp_path, threads) as first:
-        yield another_node(first, tmp_path, threads, rest=provider)
 
 
 async def connect(house: House, **changed: object) -> str:

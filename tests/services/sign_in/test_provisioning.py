@@ -1,7 +1,6 @@
 """People whom a directory tells: who is active signs in, who is not has lost everything when the answer comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.support.provisioned import (
     sign_in,
     tell,
 )
-from tests.support.service_house import LONG_AGO, House, another_node, new_house
+from tests.support.service_house import LONG_AGO, House
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.sign_in.identity import provisioned_subject, stable_subject
 from vault.domain.sign_in.provisioning import ResourceFilter
@@ -31,25 +30,9 @@ from vault.errors import Invalid, NotAuthentic, NotFound, Refused
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.approval_gate import may
 from vault.services.sign_in.sign_in_connections import ConnectionChange
-from vault.thread_pools import Threads
 
 ADMIN = (("staff", "admin"),)
 LINK = LinkRequest(listener="Carol", kind="player", life=timedelta(hours=1), sessions=1)
-
-
-@pytest.fixture
-def provider() -> IdentityProvider:
-    """A provider that says of everybody to be of the staff."""
-    provider = IdentityProvider()
-    provider.claims["groups"] = ["staff"]
-    return provider
-
-
-@pytest.fixture
-async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> AsyncIterator[House]:
-    """A vault that asks the provider."""
-    async with new_house(tmp_path, threads) as first:
-        yield another_node(first, tmp_path, threads, rest=provider)
 
 
 def everything_in(folder: Path) -> bytes:
