@@ -35,27 +35,28 @@ def end_person(
         # Also what is heard in a session that was over by itself.
         stop_listening(tx, account_id, person_id, at=at, actor=actor, reason=_REASON)
     made_by += _revoke_keys(tx, account_id, made_by, at=at, actor=actor)
-    end_invitations(tx, account_id, made_by, at=at, actor=actor)
+    issued = tx.member_invitations.open_by(account_id, made_by, at)
+    end_invitations(tx, account_id, issued, at=at, actor=actor)
     if with_links and made_by:
         links = LinkFilter(made_by=tuple(made_by), may_play=True, made_from=at - MAX_LIFETIME)
         revoke_links(tx, account_id, links, at=at, actor=actor, reason=_REASON)
 
 
 def end_invitations(
-    tx: Transaction, account_id: str, makers: Sequence[str], *, at: datetime, actor: str
+    tx: Transaction, account_id: str, invitation_ids: Sequence[str], *, at: datetime, actor: str
 ) -> None:
-    """End the addresses that somebody who left issued: whoever has one becomes the person it is for."""
-    for invitation_id in tx.member_invitations.open_by(account_id, makers, at):
-        tx.member_invitations.end(account_id, invitation_id, at)
-        tx.events.append(
-            AccessEvent(
-                type="invitation.ended",
-                at=at,
-                account_id=account_of(account_id),
-                actor=actor,
-                result=invitation_id,
+    """End addresses of which whoever has one becomes the person it is for."""
+    for invitation_id in invitation_ids:
+        if tx.member_invitations.end(account_id, invitation_id, at):
+            tx.events.append(
+                AccessEvent(
+                    type="invitation.ended",
+                    at=at,
+                    account_id=account_of(account_id),
+                    actor=actor,
+                    result=invitation_id,
+                )
             )
-        )
 
 
 def _revoke_keys(

@@ -17,6 +17,7 @@ from vault.errors import Busy, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.approval_gate import Approved, may, require_approval
 from vault.services.shared.people_keys import PeopleKeys
+from vault.services.sign_in.end_person import end_invitations
 from vault.services.sign_in.invitation_mails import InvitationMails, SealedMail
 from vault.services.sign_in.person_events import event_of
 
@@ -225,9 +226,8 @@ def insert_unseen(tx: Transaction, issued: Issued) -> None:
 
 def end_open(tx: Transaction, person: PersonRow, actor: str, now: datetime) -> None:
     """Revoke the open addresses of a person."""
-    for one in tx.member_invitations.open(person.account_id, [person.id], now):
-        if tx.member_invitations.end(person.account_id, one.id, now):
-            tx.events.append(event_of(person, "invitation.ended", one.id, actor=actor, at=now))
+    waiting = [one.id for one in tx.member_invitations.open(person.account_id, [person.id], now)]
+    end_invitations(tx, person.account_id, waiting, at=now, actor=actor)
 
 
 def _approved_for(tx: Transaction, person: PersonRow, actor: str, now: datetime) -> Invitation | None:

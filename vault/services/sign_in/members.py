@@ -204,7 +204,8 @@ def _remove(tx: Transaction, person: PersonRow, actor: str) -> None:
     tx.people.remove(person.account_id, person.id, now)
     ended = tx.person_sessions.end(person.id, now)
     log_ends(tx, person.account_id, ended, actor=actor, at=now, reason="removed")
-    end_invitations(tx, person.account_id, [person.id], at=now, actor=actor)
+    issued = tx.member_invitations.open_by(person.account_id, [person.id], now)
+    end_invitations(tx, person.account_id, issued, at=now, actor=actor)
     tx.events.append(_event(tx, person, "member.removed", actor))
 
 
