@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.crm.schemas.check import check_schema
 from vault.crm.registry import SYSTEMS
 from vault.domain.crm.exchange import Act, CrmAccess, CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, Handover, NumberForms, RemoteIds, Target
@@ -19,6 +20,8 @@ BY_NAME = {system.name: system for system in SYSTEMS}
 NOW = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 NUMBER = "+33612345678"
 WRITTEN, SIGNIFICANT = "06 12 34 56 78", "612345678"
+#: Requests of one act; the core has such a bound, too.
+MOST_REQUESTS = 30
 HANDOVER = Handover(
     id="hof_5d41402abc4b2a76b9719d911017c592",
     address="https://vault.example/h/5d41402abc4b2a76b9719d911017c592",
@@ -92,6 +95,7 @@ class Walk:
         assert parts.scheme == "https"
         assert parts.hostname in request.hosts
         assert set(request.hosts) <= set(self.system.hosts(self.access.settings))
+        check_schema(self.system.name, request)
         self.sent.append(request)
         return as_reply(self.peer.answer(as_asked(request)))
 
@@ -155,6 +159,7 @@ class Walk:
         verdicts: list[Verdict] = []
         left = list(requests)
         while left:
+            assert len(verdicts) < MOST_REQUESTS, "what follows never ends"
             verdict, reply = self.step(act, left.pop(0))
             verdicts.append(verdict)
             assert self.remote is not None

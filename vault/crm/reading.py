@@ -52,16 +52,10 @@ def text_at(value: object, *path: str | int) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def items_at(value: object, *path: str | int) -> Sequence[object]:
-    """Return the first items of the list at a path."""
+def items_at(value: object, *path: str | int, most: int = MAX_ITEMS) -> Sequence[object]:
+    """Return the first items of the list at a path, ``most`` of them."""
     found = at(value, *path)
-    return found[:MAX_ITEMS] if isinstance(found, list) else ()
-
-
-def is_longer(value: object, *path: str | int) -> bool:
-    """Return whether the list at a path has more than ``items_at`` returns."""
-    found = at(value, *path)
-    return isinstance(found, list) and len(found) > MAX_ITEMS
+    return found[:most] if isinstance(found, list) else ()
 
 
 def id_at(value: object, *path: str | int) -> str | None:

@@ -7,6 +7,7 @@ code with the adapters.
 from typing import Final
 
 from vault.crm.systems.hubspot import HubSpot
+from vault.crm.systems.intercom import Intercom
 from vault.crm.systems.pipedrive import Pipedrive
 from vault.crm.systems.salesforce import Salesforce
 from vault.crm.systems.slack import Slack
@@ -20,5 +21,6 @@ SYSTEMS: Final[tuple[CrmSystem, ...]] = (
     Salesforce(),
     Slack(),
     Pipedrive(),
+    Intercom(),
     Salesforce(name="desk", title="Desk", attach="case"),
 )

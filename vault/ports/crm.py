@@ -214,6 +214,7 @@ class CrmSystem(ABC):
         """Return the requests that an accepted reply of ``update`` or ``remove`` calls for. Default: none.
 
         They are sent before those that are left: what has to be removed is read first, where the ids do not say it.
+        A system that says it removed something and did not would be asked for ever, so the caller bounds their number.
         """
         return ()
 

@@ -22,6 +22,8 @@ class TokenServer:
     #: A refresh token is valid once, and ends the access token that came with it.
     rotates: bool = False
     has_pkce: bool = True
+    #: Whether it gives refresh tokens.
+    refreshes: bool = True
     #: Seconds in the reply; None: the reply has none.
     expires_in: int | None = 1800
     #: What the reply has beside the tokens.
@@ -92,9 +94,12 @@ class TokenServer:
         if former is not None and not self.rotates:
             self.refresh.discard(refresh)
             refresh = former
-        life = {} if self.expires_in is None else {"expires_in": self.expires_in}
-        tokens = {"ok": True, "access_token": access, "refresh_token": refresh, "token_type": "bearer"}
-        return json_reply(200, {**tokens, **life, **self.extra})
+        life: dict[str, object] = {} if self.expires_in is None else {"expires_in": self.expires_in}
+        if self.refreshes:
+            life["refresh_token"] = refresh
+        return json_reply(
+            200, {"ok": True, "access_token": access, "token_type": "bearer", **life, **self.extra}
+        )
 
 
 def _same(named: tuple[str | None, str | None], own: tuple[str, str]) -> bool:

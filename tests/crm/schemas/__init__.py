@@ -1,0 +1,1 @@
+"""Schemas of requests, cut from those that systems publish under a licence that permits it."""
