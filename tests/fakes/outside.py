@@ -1,14 +1,18 @@
 """An Outside in memory: receivers that answer in turn, and a record of what was sent."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from vault.domain.outbox.attempt import Answer
 from vault.errors import FetchFailed
 from vault.ports.outside import Post
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.outside import GuardedOutside
+
+#: Answers a request: its method, URL, headers and body.
+Peer = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,8 @@ class FakeOutside:
     #: Answers in the order they are given; the last one stays.
     answers: dict[str, list[Answer | FetchFailed]] = field(default_factory=dict)
     sent: list[Posted] = field(default_factory=list)
+    #: Systems by their hosts.
+    peers: dict[str, Peer] = field(default_factory=dict)
 
     def answer(self, url: str, *answers: Answer | FetchFailed) -> None:
         """Let a receiver answer with these, one after the other."""
@@ -35,6 +41,15 @@ class FakeOutside:
     def check(self, url: str) -> None:
         """Refuse what the client of the vault refuses."""
         GuardedOutside(GuardedHttp()).check(url)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, hosts: Sequence[str]
+    ) -> Answer:
+        """Let the peer with this host answer; the client of the vault refuses a host that the request does not name."""
+        host = urlsplit(url).hostname or ""
+        if host not in hosts:
+            raise FetchFailed("The host is not one of the provider's.", final=True)
+        return await self.peers[host](method, url, headers, body)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer as told."""

@@ -89,6 +89,8 @@ NOT_FOREIGN = {
     "vault.services.approvals.ask:open": _SEALED,
     "vault.services.requests.callbacks:open_callback": _SEALED,
     "vault.services.events.stored_endpoint:open_endpoint": _SEALED,
+    "vault.services.handover.stored_integration:open_integration": _SEALED,
+    "vault.services.handover.stored_integration:open_handover": _SEALED,
     "vault.domain.outbox.signature:_signature": "a secret that the vault made",
     "vault.domain.outbox.signature:_private": "a key that the vault made",
     "vault.database.account_parts.event_endpoints:endpoint_of": _OWN_ROWS,

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from tests.fakes.crm import Notebook
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
@@ -26,6 +27,7 @@ from tests.support.tenant import moment, tone
 from tests.support.unlimited import UNLIMITED
 from vault.composition.adapters import Adapters
 from vault.composition.services import build_vault
+from vault.crm.registry import SYSTEMS
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
@@ -197,6 +199,7 @@ def _verbs(
         ring=ring,
         threads=threads,
         providers={"platform": Platform(), "fake": FakeProvider(name="fake")},
+        crm_systems={"notebook": Notebook(), **{one.name: one for one in SYSTEMS}},
         prompt_maker=FakePromptMaker(),
         signer=SIGNER,
         **around,

@@ -13,6 +13,7 @@ from vault.database.account_parts.connections import CONNECTIONS
 from vault.database.account_parts.consent_policies import CONSENT_POLICIES
 from vault.database.account_parts.event_endpoints import EVENT_ENDPOINTS
 from vault.database.account_parts.holds import HOLDS
+from vault.database.account_parts.integrations import INTEGRATIONS
 from vault.database.account_parts.keys import KEYS, AccountKeys
 from vault.database.account_parts.link_keys import LINK_CUTS, LINK_KEYS
 from vault.database.account_parts.members import MEMBERS, StoredMember
@@ -32,6 +33,7 @@ from vault.domain.accounts.roles import RoleGrant
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.consent.consent_event import ConsentPolicy, Keys
 from vault.domain.events.endpoint import StoredEndpoint
+from vault.domain.handover.integration import HandoverPolicy, StoredIntegration
 from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -205,6 +207,13 @@ NEWEST_PARTS: dict[AccountPart[Any], Any] = {
         StoredEndpoint(
             id="ep_1", account_id=ACCOUNT, types=("recording.available", "*"), sealed="\x01ZXA=", created_at=AT,
             changed_at=AT, changed_by="key_1", grace_until=AT + timedelta(hours=1), ordered=True,
+        ),
+    ),
+    INTEGRATIONS: (
+        StoredIntegration(
+            id="int_1", account_id=ACCOUNT, system="hubspot", state="paused", sealed="\x01ZXA=", recipient_id="reg_1",
+            created_at=AT, changed_at=AT, changed_by="key_1", set_up_at=AT, unauthorized_since=AT,
+            policy=HandoverPolicy(matching="newest", connections=("conn_1",)),
         ),
     ),
 }  # fmt: skip

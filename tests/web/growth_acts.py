@@ -8,8 +8,8 @@ import phonenumbers
 
 from tests.support.link_minter import Minter
 from tests.support.tenant import moment, open_link
-from tests.web.event_acts import grow_endpoints
 from tests.web.growth_scene import TIMES, Grown
+from tests.web.handover_acts import grow_receivers
 from tests.web.member_acts import grow_invited, grow_provisioning
 from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
 from vault.domain.accounts.roles import SCOPES_OF_ROLE
@@ -139,7 +139,7 @@ def _settings(grown: Grown, number: int) -> None:
         grown.act("put_connection", body=said, name=f"c{number}")
         if number % 3 == 0:
             grown.act("delete_connection", name=f"c{number}")
-    grow_endpoints(grown, number)
+    grow_receivers(grown, number)
     # None is shorter than the one before, which would wait.
     wanted = {"classes": [], "told_reason": f"all were told, {number}"}
     digest = grown.act("post_retention_preview", body=wanted)["digest"]

@@ -43,12 +43,11 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
 ) | dict.fromkeys(("patch_call", "patch_recording"), "metadata has at most 20 keys") | {
     "export_access_log": "a stream",
     "list_accounts": "an account is closed in each turn, and these are less than a page",
-    "list_connections": "an account has at most 200",
-    "list_sign_in_connections": "an account has at most 50",
+    "list_connections": "an account has at most 200", "list_sign_in_connections": "an account has at most 50",
     "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
-    "list_recording_notes": "a key has at most 100 on a recording",
-    "put_restriction with links": _EVENT_EACH,
-}  # fmt: skip
+    "list_integrations": "an account has at most 200", "post_integration": "an account has at most 200",
+    "post_integration_preview": "the last 20 calls", "list_recording_notes": "a key has at most 100 on a recording",
+    "put_restriction with links": _EVENT_EACH}  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.
 MORE_STATEMENTS: Final = {"export_access_log", "put_restriction with links", "job execute_requests"}
 #: Answers that name what is found of a person, for the decision on it: 10,000 at most. Only their bytes may grow.
@@ -73,6 +72,7 @@ NO_ROW: Final[dict[str, str]] = dict.fromkeys(
 ) | dict.fromkeys(("put_own_key", "get_own_key"), "needs a key service of the customer") | dict.fromkeys(
     ("healthz", "readyz", "metrics"), "of a node, not of an account",
 ) | dict.fromkeys(("list_rules", "get_rule", "get_log_key"), "as shipped") | {
+    "post_handover_decision": "one row", "post_integration_resume": "one row; a job does the rest in batches",
     "post_call_step": "needs a platform that the vault steers; decides as post_webhook does",
     "get_request_package": "a stream; each part three times at most",
 }  # fmt: skip

@@ -12,6 +12,7 @@ from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from tests.web.event_acts import type_endpoint
+from tests.web.handover_acts import type_integration
 from tests.web.member_acts import type_member
 from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED, Markers
 
@@ -271,6 +272,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         keep(tenant, mark)
         house.call(house.vault.jobs.apply_policies)
         type_endpoint(tenant, mark)
+        type_integration(tenant, mark)
         type_member(tenant, mark)
         ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED

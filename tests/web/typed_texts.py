@@ -12,6 +12,8 @@ SEALED = {
     ("PUT", "/request-callback", "url"),
     *(("POST", "/event-endpoints", one) for one in ("url", "description")),
     *(("PATCH", "/event-endpoints/{endpoint}", one) for one in ("url", "description")),
+    *(("POST", "/integrations", one) for one in ("key", "settings{}", "description", "recipient")),
+    *(("PATCH", "/integrations/{integration}", one) for one in ("key", "settings{}", "description")),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
     ("PATCH", "/consent-policy", "reason"),
@@ -101,6 +103,11 @@ _DAY = "a day, sealed with the words of its entry"
 _CONTRACT = ("contract.signed_on", "contract.ends_on")
 _NOTICE = ("controller", "full_notice", "purposes", "refusal", "retention", "text")
 CLEAR = {
+    ("POST", "/integrations", "system"): _CODE,
+    ("POST", "/handovers/{handover}/decision", "contact"): "names one of the candidates, and is not kept",
+    ("POST", "/integrations", "country"): _CODE,
+    ("POST", "/integrations", "policy.connections[]"): _CODE,
+    ("PATCH", "/integrations/{integration}", "policy.connections[]"): _CODE,
     ("PUT", "/v1/accounts/{account}", "name"): _NAME,
     ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
     ("POST", "/v1/keys", "name"): _NAME,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import vault
 from vault.circuit_breaker import CircuitBreaker
+from vault.crm.registry import SYSTEMS
 from vault.database.interface import Database
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import parse
@@ -22,6 +23,7 @@ from vault.errors import Unavailable
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
+from vault.ports.crm import CrmSystem
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.mail import Mailer
 from vault.ports.numbers import Numbers
@@ -107,6 +109,7 @@ class Adapters:
     rest: RestClient
     outside: Outside
     providers: Mapping[str, Provider]
+    crm_systems: Mapping[str, CrmSystem] = field(default_factory=lambda: {one.name: one for one in SYSTEMS})
     #: The root key alone; None where it is ``root_key``.
     current_root_key: RootKey | None = None
     previous_root_key: RootKey | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition.adapters import Adapters, RestBodies, mail_texts, page_texts, postgresql_of
@@ -26,6 +26,7 @@ from vault.objects.owner import OWNER
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
+from vault.ports.crm import CrmSystem
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.mail import Mailer
 from vault.ports.numbers import Numbers
@@ -43,6 +44,7 @@ from vault.services.closing_acts.journal import Journal
 from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.key_objections import KeyObjections
+from vault.services.handover.call_text import CallTexts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.node.readiness_probe import Part, ReadinessProbe
 from vault.services.outbox.find_kinds import KINDS
@@ -87,6 +89,10 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
     journal = Journal(objects=adapters.objects, signer=adapters.signer)
     # Services get this database, which stores the objects of closing acts.
     database = JournaledDatabase(inner=adapters.database, journal=journal)
+
+    def entries(**kind: Any) -> Any:
+        return SealedEntries(database=database, ring=adapters.ring, **kind)
+
     return {
         Database: database,
         Journal: journal,
@@ -103,6 +109,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Collector: adapters.collector,
         Mailer: adapters.mailer,
         Mapping[str, Provider]: adapters.providers,
+        Mapping[str, CrmSystem]: adapters.crm_systems,
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
         Numbers: adapters.numbers,
@@ -111,15 +118,9 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         TokenKey: TokenKey.derived_from(adapters.signer.secret),
         FairGate: FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
         # Without its parameter: before Python 3.13 a call of the alias sets an attribute, and these are frozen.
-        SealedEntries[Recipient]: SealedEntries(
-            database=database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
-        ),
-        SealedEntries[ProcessingProfile]: SealedEntries(
-            database=database, ring=adapters.ring, register="processing_record"
-        ),
-        SealedEntries[AuthorityRequest]: SealedEntries(
-            database=database, ring=adapters.ring, register="authority_request"
-        ),
+        SealedEntries[Recipient]: entries(register="recipient", most=MAX_RECIPIENTS),
+        SealedEntries[ProcessingProfile]: entries(register="processing_record"),
+        SealedEntries[AuthorityRequest]: entries(register="authority_request"),
     }
 
 
@@ -142,6 +143,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (Connections, "public_url"): lambda _: settings.public_url,
         (CallDocuments, "public_url"): lambda _: settings.public_url,
         (AskProvider, "public_url"): lambda _: settings.public_url,
+        (CallTexts, "public_url"): lambda _: settings.public_url,
         (PasskeyProofs, "site"): lambda _: RelyingParty.of(settings.public_url, settings.passkey_domain),
         (LinkTokenVerifier, "audience"): lambda _: audience_of(settings.public_url),
         (AccountLimiter, "default"): lambda _: settings.account_limits,

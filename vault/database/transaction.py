@@ -38,6 +38,9 @@ from vault.database.stores.events.endpoints import EventEndpointRows
 from vault.database.stores.events.feed import EventFeedRows
 from vault.database.stores.events.polls import EventPollRows
 from vault.database.stores.events.replays import EventReplayRows
+from vault.database.stores.handover.feed import HandoverFeedRows
+from vault.database.stores.handover.handovers import HandoverRows
+from vault.database.stores.handover.integrations import IntegrationRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.names import NameRows
@@ -183,6 +186,10 @@ class Transaction:
     event_feed = _Store(EventFeedRows)
     event_polls = _Store(EventPollRows)
     event_replays = _Store(EventReplayRows)
+
+    integrations = _Store(IntegrationRows)
+    handovers = _Store(HandoverRows)
+    handover_feed = _Store(HandoverFeedRows)
 
     registers = _Store(RegisterRows)
 

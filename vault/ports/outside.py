@@ -1,6 +1,6 @@
-"""What the vault sends to others: one POST to a public address."""
+"""What the vault sends to others: requests to public addresses."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -8,6 +8,8 @@ from vault.domain.outbox.attempt import Answer
 
 #: Sends a POST to a URL with headers and a body, as ``Outside.post`` does.
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[Answer]]
+#: Sends a request: its method, URL, headers, body, and the hosts that it may go to; as ``Outside.request`` does.
+SendRequest = Callable[[str, str, Mapping[str, str], bytes, Sequence[str]], Awaitable[Answer]]
 
 
 class Outside(Protocol):
@@ -21,6 +23,14 @@ class Outside(Protocol):
 
         Raises FetchFailed, without the URL in its message; unless it is ``final`` or ``unsent``, the message may have
         arrived.
+        """
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, hosts: Sequence[str]
+    ) -> Answer:
+        """Send a request as ``post`` does, to one of these hosts; of the answer up to 1 MiB is read.
+
+        A body that did not come whole in time is empty.
         """
 
     def keep_alive(self) -> AbstractAsyncContextManager[Post]:

@@ -16,6 +16,7 @@ from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.events.publish_events import PublishEvents
+from vault.services.handover.follow_log import FollowLog
 from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
@@ -81,6 +82,8 @@ class Jobs:
     send_outbox: SendOutbox
     #: Put the events that the log's entries cause into the outbox.
     publish_events: PublishEvents
+    #: Hand over what the log says became available, and what waits for that.
+    follow_log: FollowLog
     #: Move deliveries of callbacks that an older release left into the outbox.
     adopt_deliveries: AdoptDeliveries
     #: Delete objects and rows that nothing refers to.

@@ -28,6 +28,7 @@ from vault.services.consent.show_rules import Rules
 from vault.services.events.deliveries import EventDeliveries
 from vault.services.events.endpoints import EventEndpoints
 from vault.services.events.poll_events import PollEvents
+from vault.services.handover.services import HandoverServices
 from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.retry_recording import RetryRecording
@@ -162,13 +163,11 @@ class PlaybackServices:
     link_keys: LinkKeys
     #: Refuse links minted before a time; list such cuts.
     link_cuts: LinkCuts
-    #: Say to an account why a link that it signed is refused.
     explain_link: ExplainLink
     #: Make and read the addresses of recordings that open nothing by themselves.
     doorways: Doorways
-    #: Open links, and find, check and resume the sessions that they open.
+    #: Open links; find, check and resume their sessions.
     open_links: OpenLinks
-    #: Find the playable audio of a recording, and stream it.
     audio: AudioStreams
     #: Show the call details and the waveform to a listener.
     player: Player
@@ -289,6 +288,7 @@ class Vault:
     approvals: ApprovalServices
     requests: RequestServices
     events: EventServices
+    handover: HandoverServices
     registers: RegisterServices
     audit_log: LogServices
     key_rotation: KeyServices

@@ -43,6 +43,7 @@ from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotati
 from vault.web.routes.approvals import approvals
 from vault.web.routes.calls import calls, metadata, webhooks
 from vault.web.routes.consent import consent, notices, rules
+from vault.web.routes.handover import handovers, integrations
 from vault.web.routes.playback import link_keys, links
 from vault.web.routes.playback import notes as recording_notes
 from vault.web.routes.registers import privacy_page, registers
@@ -62,7 +63,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 _ROUTE_MODULES = (
     webhooks, accounts, deliveries, closure, limits, usage, calls, find_recordings, recordings, metadata,
     recording_notes, consent, requests, callback, notices, rules, links, link_keys, holds,
-    approvals, event_endpoints, event_deliveries, events,
+    approvals, event_endpoints, event_deliveries, events, integrations, handovers,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, provisioning,
     player_links, sessions, player_notes, doorways, html, node,
 )  # fmt: skip

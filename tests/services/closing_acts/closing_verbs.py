@@ -8,6 +8,7 @@ from tests.services.closing_acts import closing_provisioning as directory
 from tests.services.closing_acts import link_verbs as links
 from tests.services.closing_acts import request_verbs as requests
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
+from tests.services.closing_acts.integration_verbs import INTEGRATION_VERBS
 from tests.services.closing_acts.verb import Verb
 from tests.support.parties import ME, PARTIES, causes, kept_apart, let_in, set_policy, tell
 from tests.support.retention import place
@@ -247,6 +248,7 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "hold": Verb(kind="hold.placed", prepare=_nothing, close=_hold, closed=_is_held),
     **APPROVAL_VERBS,
+    **INTEGRATION_VERBS,
     "erasure that waits": Verb(
         kind="recording.pending_erasure",
         prepare=_held_recording,

@@ -73,6 +73,8 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
         "consent.told",
         *["hold.placed"] * 5,
         *["hold.released"] * 2,
+        "integration.ended",
+        "integration.removing",
         *links,
         "objection.entered",
         *ends,

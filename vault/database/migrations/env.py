@@ -10,6 +10,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     calls,
     consent,
     events,
+    handover,
     node,
     outbox,
     playback,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
 from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
+from vault.domain.audit_log.lost_handovers import LOSES_HANDOVER, LostHandovers
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 
@@ -62,6 +63,7 @@ class Replay:
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
     deleted_link_keys: dict[str, datetime] = field(default_factory=dict)
+    handover: LostHandovers = field(default_factory=LostHandovers)
     deleted_endpoints: set[str] = field(default_factory=set)
     #: Accounts that have deleted their callback, and set no other one since.
     deleted_callbacks: set[str] = field(default_factory=set)
@@ -166,6 +168,10 @@ def _delete_receiver(replay: Replay, event: dict[str, Any], _at: datetime) -> No
     (replay.deleted_connections if is_connection else replay.deleted_endpoints).add(event["result"])
 
 
+def _hand_over(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.handover.take(event, at)
+
+
 def _delete_link_key(replay: Replay, event: dict[str, Any], at: datetime) -> None:
     replay.deleted_link_keys[event["result"]] = at
 
@@ -232,6 +238,7 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "connection.deleted": _delete_receiver,
     "link_key.deleted": _delete_link_key,
     "event_endpoint.deleted": _delete_receiver,
+    **dict.fromkeys(LOSES_HANDOVER, _hand_over),
     "callback.deleted": _delete_callback,
     "callback.changed": _set_callback,
     "approval.vetoed": _end_approval,

@@ -1,6 +1,7 @@
 """One attempt to send a message: what the receiver answered, and what that means."""
 
 import codecs
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -40,6 +41,8 @@ class Answer:
     status: int
     #: The header Retry-After.
     retry_after: str | None = None
+    #: Its headers, by their names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: At most 20,000 bytes, and empty if they did not come in time: the status is the answer.
     body: bytes = field(default=b"", repr=False)
 

@@ -8,6 +8,8 @@ from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
+from vault.domain.audit_log.lost_handovers import HandedOver
+from vault.domain.handover.handover import StoredHandover
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State, causes_in
 from vault.services.backup.restore_log import Divergence
@@ -18,6 +20,7 @@ from vault.services.lifecycle.restore_states import (
     restore_refusal,
 )
 from vault.services.shared.end_access import end_access
+from vault.services.shared.end_integration import end_integration
 from vault.services.shared.end_listening import restrict_again
 
 #: Changes per transaction.
@@ -44,6 +47,8 @@ async def replay(
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         *(partial(_delete_endpoint, id_) for id_ in replay.deleted_endpoints),
+        *(partial(_hand_over, id_, handed_over) for id_, handed_over in replay.handover.handed_over.items()),
+        *(partial(_end_integration, id_, removes) for id_, removes in replay.handover.ended.items()),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
         *(partial(end_access, lost) for lost in replay.lost_access.values()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
@@ -118,6 +123,25 @@ def _delete_endpoint(endpoint_id: str, tx: Transaction) -> None:
     endpoint = tx.event_endpoints.by_id(endpoint_id)
     if endpoint is not None:
         tx.event_endpoints.delete(endpoint)
+
+
+def _hand_over(handover_id: str, said: HandedOver, tx: Transaction) -> None:
+    # Nobody knows whether it arrived: it is looked for before anything is written or removed.
+    recording = tx.recordings.by_id(said.recording_id)
+    tx.handovers.add([
+        StoredHandover(
+            id=handover_id, account_id=said.account_id, integration_id=said.integration_id,
+            recording_id=said.recording_id, created_at=said.at, changed_at=said.at, sent_at=said.at, state="unknown",
+            desired="absent" if recording is None or recording.state in GONE else "present",
+        )
+    ])  # fmt: skip
+
+
+def _end_integration(integration_id: str, removes: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
+    # The restored account object may be older than that.
+    stored = tx.integrations.by_id(integration_id)
+    if stored is not None and stored.state != "ended":
+        end_integration(tx, stored, removes=removes)
 
 
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:

@@ -127,7 +127,8 @@ class _TurnEnd:
         if attempt.outcome is Outcome.GONE:
             return self._health.after_refusal(self._at)
         longer = None if asked is None else asked * (1 + RANDOM.random() * _LONGER)
-        return self._health.after_failure(self._at, asked=longer)
+        after = self._health.after_failure(self._at, asked=longer)
+        return after if self._sent.kind.gives_up else replace(after, disabled_at=None)
 
     def _warn(self, turn: Turn, before: Health, after: Health) -> None:
         """Tell the account, by its log, that a destination fails or was switched off."""

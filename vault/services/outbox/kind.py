@@ -5,8 +5,9 @@ it can send only with the permission that the outbox gives it after it has read 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from vault.backoff import Backoff
 from vault.database.transaction import Transaction
@@ -14,11 +15,12 @@ from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.message import Message, SendingRules, Standing
 from vault.errors import FetchFailed
 from vault.ports.mail import SendMail
-from vault.ports.outside import Post
+from vault.ports.outside import Post, SendRequest
 
 #: The receiver of a kind as its rows have it, and as it is used, with its secrets.
 Stored = TypeVar("Stored")
 Receiver = TypeVar("Receiver")
+R = TypeVar("R")
 
 
 class PermissionTooOld(FetchFailed):
@@ -27,6 +29,17 @@ class PermissionTooOld(FetchFailed):
     def __init__(self) -> None:
         """Say so."""
         super().__init__("The vault could not send it in time. It tries again.", final=True)
+
+
+class Renewal(Protocol):
+    """Gives a permission again."""
+
+    async def __call__(self, work: Callable[[Transaction, Standing], R]) -> R:
+        """Return what ``work`` returns, in a transaction in which the message is still the worker's.
+
+        In it the standing of its subject was read again. From then on ``post`` and ``request`` send for as long as at
+        first. Raises PermissionTooOld if the message was deleted, or its rules do not send it any more.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +52,10 @@ class Permission:
     post: Post
     #: Returns the code of the mail server. Raises Unavailable, PermissionTooOld, FetchFailed if it may have arrived.
     mail: SendMail
+    #: The same for a kind whose message takes several requests.
+    request: SendRequest
+    #: Give the permission again before the next request: see ``Renewal``.
+    renew: Renewal
 
 
 class OutboxKind(ABC, Generic[Stored, Receiver]):
@@ -50,6 +67,8 @@ class OutboxKind(ABC, Generic[Stored, Receiver]):
     #: The waits between two attempts, and after how many the message is given up; None: with its destination alone.
     backoff: ClassVar[Backoff]
     max_attempts: ClassVar[int | None]
+    #: Whether a destination that fails for five days is switched off, and what waits for it is dropped.
+    gives_up: ClassVar[bool] = True
 
     @abstractmethod
     def rules(self, message: Message) -> SendingRules:

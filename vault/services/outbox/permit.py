@@ -77,6 +77,21 @@ def _permit_turn(tx: Transaction, turn: Turn, kind: AnyKind, events: list[Access
     return Permitted(turn=turn, kind=kind, stored=stored, messages=sends)
 
 
+def permit_again(
+    tx: Transaction, turn: Turn, message: Message, kind: AnyKind, *, lease: timedelta
+) -> Standing | None:
+    """Return the standing of the subject of a message on its way, read again; None if it may not be sent any more.
+
+    Its lease is as long as at first from then on.
+    """
+    tx.lock_account(message.account_id)
+    if not tx.outbox_outcomes.renew(turn, message.id, lease):
+        return None
+    rules = kind.rules(message)
+    standing = read_standings(tx, turn.account_id, [message], rules.facts)[message.id]
+    return standing if rules.then(standing) == "send" else None
+
+
 def read_standings(
     tx: Transaction, account_id: str, messages: Sequence[Message], facts: Collection[Fact]
 ) -> Mapping[str, Standing]:

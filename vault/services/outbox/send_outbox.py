@@ -23,7 +23,7 @@ from vault.ports.outside import Outside
 from vault.services.outbox.end_turn import Ended, Result, end_turn
 from vault.services.outbox.kind import AnyKind
 from vault.services.outbox.permit import Permitted, permit
-from vault.services.outbox.send_turn import SentTurn
+from vault.services.outbox.send_turn import LEASE, SentTurn
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.job import EACH_MINUTE, HOURLY, ClaimJob, IntervalJob, Job
 from vault.services.shared.receiver_answers import seal_answer
@@ -41,8 +41,6 @@ _MOST: Final = 192
 LINGERS: Final = 2.0
 #: Places that one claim fills, whose transaction others wait for on SQLite.
 _BATCH_SIZE: Final = 16
-#: How long a message is nobody else's: it begins within 5 seconds, and an attempt takes 10, a mail 20.
-LEASE: Final = timedelta(seconds=30)
 #: How long attempts are kept.
 KEPT: Final = timedelta(days=30)
 #: Destinations that a process remembers as slow, and as lingering: a claim names the second.
@@ -221,7 +219,7 @@ class SendOutbox:
             self.database.signals.emit([Signal(Work.OUTBOX)])
 
     async def _send(self, one: Permitted, begun_at: float) -> None:
-        sent = SentTurn(one, self.outside, self.mailer, begun_at)
+        sent = SentTurn(one, self.outside, self.mailer, self.database, begun_at)
         try:
             async for ended in sent.ends():
                 if is_over := not sent.is_running:

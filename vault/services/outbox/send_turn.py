@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from vault.database.interface import Database
 from vault.database.stores.outbox.claims import TURN
+from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer, Attempt, Outcome, attempt_without_answer
 from vault.domain.outbox.health import PLACES
 from vault.domain.outbox.mail import Mail
@@ -17,10 +19,13 @@ from vault.ports.mail import Mailer
 from vault.ports.outside import Outside, Post
 from vault.services.outbox.end_turn import Ended
 from vault.services.outbox.kind import Permission, PermissionTooOld
-from vault.services.outbox.permit import Permitted
+from vault.services.outbox.permit import Permitted, permit_again
 from vault.structured_log import Log
 
+R = TypeVar("R")
 _LOG = Log(__name__)
+#: How long a message is nobody else's: it begins within 5 seconds, and a request takes 10, a mail 20.
+LEASE: Final = timedelta(seconds=30)
 #: Seconds from a permission until nothing is sent by it any more: a process that slept may have missed an erasure.
 VALID: Final = 5.0
 #: Seconds from a permission until no further message of the turn begins.
@@ -35,10 +40,12 @@ _OWN_FAILURE: Final = "The vault could not send it. It tries again."
 class SentTurn:
     """A turn while it is sent."""
 
-    def __init__(self, permitted: Permitted, outside: Outside, mailer: Mailer, begun_at: float) -> None:
+    def __init__(
+        self, permitted: Permitted, outside: Outside, mailer: Mailer, database: Database, begun_at: float
+    ) -> None:
         """Begin with nothing; ``begun_at`` is before its permission, by ``monotonic``."""
         self._permitted, self._outside, self._begun_at = permitted, outside, begun_at
-        self._mailer = mailer
+        self._mailer, self._database = mailer, database
         self._waiting = deque(permitted.messages)
         self._ended: list[Ended] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -119,20 +126,26 @@ class SentTurn:
     async def _attempt(self, receiver: Any, message: Message, standing: Standing, post: Post) -> Ended:
         """Send a message once; return how it ended, and whether the vault itself could not send it."""
         began = monotonic()
-
-        def require_time() -> None:
-            if monotonic() - self._begun_at > VALID:
-                raise PermissionTooOld
+        given = _Given(self._permitted, self._database, message, self._begun_at)
 
         async def post_in_time(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-            require_time()
+            given.check()
             return await post(url, headers, body)
 
+        async def request_in_time(
+            method: str, url: str, headers: Mapping[str, str], body: bytes, hosts: Sequence[str]
+        ) -> Answer:
+            given.check()
+            return await self._outside.request(method, url, headers, body, hosts)
+
         async def mail_in_time(mail: Mail) -> int:
-            require_time()
+            given.check()
             return await self._mailer.send(mail)
 
-        permission = Permission(message=message, standing=standing, post=post_in_time, mail=mail_in_time)
+        permission = Permission(
+            message=message, standing=standing, post=post_in_time, request=request_in_time, mail=mail_in_time,
+            renew=given.renew,
+        )  # fmt: skip
         try:
             attempt = await self._permitted.kind.send(receiver, permission)
         except FetchFailed as error:
@@ -141,6 +154,32 @@ class SentTurn:
         except Exception as error:  # noqa: BLE001 - the next attempt may succeed
             return _own(message, error, began)
         return _ended(message, attempt, began, is_own=False)
+
+
+class _Given:
+    """When the permission of a message was given, and given again."""
+
+    def __init__(self, permitted: Permitted, database: Database, message: Message, at: float) -> None:
+        self._permitted, self._database, self._message, self._at = permitted, database, message, at
+
+    def check(self) -> None:
+        """Raise PermissionTooOld if it was given too long ago."""
+        if monotonic() - self._at > VALID:
+            raise PermissionTooOld
+
+    async def renew(self, work: Callable[[Transaction, Standing], R]) -> R:
+        """Give it again, in the transaction of ``work``."""
+        at, one, message = monotonic(), self._permitted, self._message
+
+        def again(tx: Transaction) -> R:
+            standing = permit_again(tx, one.turn, message, one.kind, lease=LEASE)
+            if standing is None:
+                raise PermissionTooOld
+            return work(tx, standing)
+
+        result = await self._database.write(again)
+        self._at = at
+        return result
 
 
 def _own(message: Message, error: Exception, began: float) -> Ended:

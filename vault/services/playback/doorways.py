@@ -39,15 +39,21 @@ class Doorways:
         """Return the id of a recording's doorway. Changes nothing. Raises NotFound for an unknown recording."""
         if await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id)) is None:
             raise NotFound("There is no such recording.")
-        head = recording_id.removeprefix("rec_") + account_id.removeprefix("acct_")
-        return head + self._tag(head)
+        return door_of(self.token_key, account_id, recording_id)
 
     async def read(self, door: str) -> Door:
         """Return where a doorway leads, without a look-up. Raises NotFound for an id that this vault did not make."""
         found = _DOOR.fullmatch(door)
-        if found is None or not hmac.compare_digest(self._tag(found[1] + found[2]), found[3]):
+        if found is None or not hmac.compare_digest(_tag(self.token_key, found[1] + found[2]), found[3]):
             raise NotFound(_NONE)
         return Door(account_id=f"acct_{found[2]}", recording_id=f"rec_{found[1]}")
 
-    def _tag(self, head: str) -> str:
-        return self.token_key.tag(b"doorway " + head.encode()).hex()[:_TAG_CHARS]
+
+def door_of(token_key: TokenKey, account_id: str, recording_id: str) -> str:
+    """Return the id of a recording's doorway."""
+    head = recording_id.removeprefix("rec_") + account_id.removeprefix("acct_")
+    return head + _tag(token_key, head)
+
+
+def _tag(token_key: TokenKey, head: str) -> str:
+    return token_key.tag(b"doorway " + head.encode()).hex()[:_TAG_CHARS]

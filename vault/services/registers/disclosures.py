@@ -4,22 +4,28 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from vault.database.interface import Database
-from vault.domain.audit_log.access_event import LoggedEvent
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.folded_text import folded
+from vault.domain.registers.entries import Recipient
+from vault.errors import NotFound
 from vault.ports.keys import KeyRing
+from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 
-DisclosureKind = Literal["playback", "download", "key_export"]
+DisclosureKind = Literal["playback", "download", "key_export", "number_look_up", "hand_over"]
 _KINDS: Mapping[EventType, DisclosureKind] = {
     "playback.open": "playback",
     "playback.grant": "playback",
     "download.grant": "download",
     "key.exported": "key_export",
+    "handover.looked_up": "number_look_up",
+    "handover.sent": "hand_over",
 }
+_OF_HANDOVER: Final = frozenset({"handover.looked_up", "handover.sent"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +42,16 @@ class DisclosureFilter:
 
 @dataclass(slots=True, kw_only=True)
 class Disclosure:
-    """What one recipient got of one recording: in one session, or by one API key or operator on one day."""
+    """What one recipient got of one recording: in one session, or by one key, operator or integration on one day."""
 
     #: The leaf index of its first event.
     index: int
     at: datetime
     kind: DisclosureKind
     recording_id: str | None
-    #: The listener's name in the link; None without a link, and where its key was destroyed.
+    #: The listener's name in the link, or the vendor's in the register; None where it is not known any more.
     recipient: str | None
-    #: Id of a session or an API key, or ``operator``.
+    #: Id of a session, an API key or an integration, or ``operator``.
     actor: str
     link_id: str | None
     #: Bytes of audio that were granted; a range that was granted twice counts twice.
@@ -69,6 +75,7 @@ class _Page:
     #: The maximum number of disclosures.
     limit: int
     listeners: ListenerNames
+    vendors: "VendorNames"
     found: dict[tuple[str, ...], Disclosure] = field(default_factory=dict)
 
     async def add(self, logged: LoggedEvent) -> bool:
@@ -76,9 +83,12 @@ class _Page:
         event, wanted, kind = logged.event, self.wanted, _KINDS.get(logged.event.type)
         if kind is None or not is_in_period(event, since=wanted.since, until=wanted.until):
             return True
-        name = (kind, event.recording_id or "", event.session_id or f"{event.actor} {event.at.date()}")
+        is_handover = event.type in _OF_HANDOVER
+        actor = (event.result or "").partition("/")[0] if is_handover else event.session_id or event.actor
+        name = (kind, event.recording_id or "", event.session_id or f"{actor} {event.at.date()}")
         if name not in self.found:
-            recipient = await self.listeners.of_event(event)
+            names = self.vendors if is_handover else self.listeners
+            recipient = await names.of_event(event)
             if wanted.recipient is not None and folded(wanted.recipient) != folded(recipient or ""):
                 return True
             if len(self.found) == self.limit:
@@ -89,7 +99,7 @@ class _Page:
                 kind=kind,
                 recording_id=event.recording_id,
                 recipient=recipient,
-                actor=event.session_id or event.actor,
+                actor=actor,
                 link_id=event.link_id,
             )
         if event.first is not None and event.end is not None:
@@ -98,11 +108,37 @@ class _Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorNames:
+    """The vendors of the integrations of events, as the register names them, each read once."""
+
+    database: Database
+    recipients: SealedEntries[Recipient]
+    _names: dict[str, str | None] = field(default_factory=dict)
+
+    async def of_event(self, event: AccessEvent) -> str | None:
+        """Return the vendor's name; None where neither the integration nor its entry is there. Raises Unavailable."""
+        integration_id = (event.result or "").partition("/")[0]
+        if integration_id not in self._names:
+            self._names[integration_id] = await self._name(event.account_id or "", integration_id)
+        return self._names[integration_id]
+
+    async def _name(self, account_id: str, integration_id: str) -> str | None:
+        stored = await self.database.read(lambda tx: tx.integrations.get(account_id, integration_id))
+        if stored is None:
+            return None
+        try:
+            return (await self.recipients.get(account_id, stored.recipient_id)).content.name
+        except NotFound:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disclosures:
     """List the disclosures of an account."""
 
     database: Database
     ring: KeyRing
+    recipients: SealedEntries[Recipient]
 
     async def page(
         self, account_id: str, wanted: DisclosureFilter, *, start: int, limit: int
@@ -113,7 +149,10 @@ class Disclosures:
         next page. A disclosure whose events are on two pages is on both.
         """
         page = _Page(
-            wanted=wanted, limit=limit, listeners=ListenerNames(database=self.database, ring=self.ring)
+            wanted=wanted,
+            limit=limit,
+            listeners=ListenerNames(database=self.database, ring=self.ring),
+            vendors=VendorNames(database=self.database, recipients=self.recipients),
         )
         scan = EventScan(
             database=self.database, account_id=account_id, recording_id=wanted.recording_id, next_start=start

@@ -1,8 +1,9 @@
 """Sends to receivers that accounts name, with the same guarded HTTP client as downloads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Final, cast
@@ -21,6 +22,8 @@ TIMEOUT: Final = 10.0
 BODY_TIMEOUT: Final = 2.0
 #: Bytes that are read of an answer.
 MAX_BODY: Final = 20_000
+#: And of one to a request of another kind than a message: it is parsed.
+MAX_REPLY: Final = 1024 * 1024
 #: Hosts that a process remembers because they did not answer on a connection that was used again, and how long.
 _MAX_SILENT: Final = 10_000
 _SILENT_SECONDS: Final = 3600.0
@@ -44,6 +47,13 @@ class GuardedOutside:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send it, and return the answer. Raises FetchFailed."""
         return await self._post(self._http.admit(url, _ANY_HOST), headers, body, by=None)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, hosts: Sequence[str]
+    ) -> Answer:
+        """Send a request to one of these hosts, and return the answer. Raises FetchFailed."""
+        admitted = self._http.admit(url, tuple(hosts))
+        return await self._post(admitted, headers, body, by=None, method=method, most=MAX_REPLY)
 
     @asynccontextmanager
     async def keep_alive(self) -> AsyncIterator[Post]:
@@ -71,25 +81,31 @@ class GuardedOutside:
             raise
 
     async def _post(
-        self, admitted: MediaUrl, headers: Mapping[str, str], body: bytes, *, by: HostConnection | None
+        self,
+        admitted: MediaUrl,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        by: HostConnection | None,
+        method: str = "POST",
+        most: int = MAX_BODY,
     ) -> Answer:
         answer: Answer | None = None
         try:
             async with (
                 asyncio.timeout(TIMEOUT),
-                self._http.open("POST", admitted, headers, body, by=by) as response,
+                self._http.open(method, admitted, headers, body, by=by) as response,
             ):
-                answer = Answer(status=response.status, retry_after=_header(response, b"retry-after"))
-                return Answer(
-                    status=answer.status, retry_after=answer.retry_after, body=await _beginning(response)
-                )
+                found = _headers_of(response)
+                answer = Answer(status=response.status, retry_after=found.get("retry-after"), headers=found)
+                return replace(answer, body=await _beginning(response, most))
         except TimeoutError:
             if answer is not None:
                 return answer
             raise FetchFailed("The host did not respond in time.", host_down=True) from None
 
 
-async def _beginning(response: httpcore.Response) -> bytes:
+async def _beginning(response: httpcore.Response, most: int) -> bytes:
     """Return what arrives in time of a body, up to the limit: whoever answered has answered."""
     body = bytearray()
     try:
@@ -98,16 +114,18 @@ async def _beginning(response: httpcore.Response) -> bytes:
             aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks,
         ):
             async for block in blocks:
-                body += block[: MAX_BODY - len(body)]
-                if len(body) >= MAX_BODY:
+                body += block[: most - len(body)]
+                if len(body) >= most:
                     break
     except (*NETWORK_ERRORS, TimeoutError):
         return bytes(body)
     return bytes(body)
 
 
-def _header(response: httpcore.Response, name: bytes) -> str | None:
-    for one, value in response.headers:
-        if one.lower() == name:
-            return value.decode("latin-1")
-    return None
+def _headers_of(response: httpcore.Response) -> dict[str, str]:
+    """Return the headers of an answer; the values of one that stands there several times are joined by commas."""
+    found: dict[str, str] = {}
+    for raw, value in response.headers:
+        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+        found[name] = f"{found[name]},{text}" if name in found else text
+    return found

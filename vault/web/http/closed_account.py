@@ -33,7 +33,7 @@ ALWAYS: Final[Mapping[str, str]] = {
             "post_revocation", "post_link_cut", "delete_link_key", "delete_hold", "post_recipient_end",
             "delete_sign_in_connection", "post_removal", "delete_console_session", "post_approval", "put_restriction",
             "delete_key", "delete_event_endpoint", "delete_console_sessions", "delete_provisioning",
-            "delete_provisioning_token",
+            "delete_provisioning_token", "post_integration_pause", "post_integration_end",
         ),
         _ENDS,
     ),

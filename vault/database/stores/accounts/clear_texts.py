@@ -24,6 +24,8 @@ Words = Literal[
     "request-callback",
     "event-endpoint",
     "outbox-answer",
+    "integration",
+    "handover",
     "approval",
     "sign-in",
     "member",

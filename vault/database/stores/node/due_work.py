@@ -35,6 +35,7 @@ class SilentWork(StrEnum):
 
     END_SESSIONS = "end_sessions"
     PUBLISH_EVENTS = "publish_events"
+    FOLLOW_LOG = "follow_log"
 
 
 class DueWorkRows(Rows):
@@ -101,6 +102,7 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         SilentWork.PUBLISH_EVENTS: (
             "SELECT 0 WHERE EXISTS (SELECT 1 FROM event_endpoints) OR EXISTS (SELECT 1 FROM event_polls)"
         ),
+        SilentWork.FOLLOW_LOG: "SELECT 0 WHERE EXISTS (SELECT 1 FROM integrations WHERE state IN ('active', 'paused'))",
         SilentWork.END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }

@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, func, select
 
-from vault.database.schema.outbox import outbox_attempts, outbox_messages
+from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
 from vault.database.signals import Work, wake
 from vault.database.sql.destinations import empty_one_destination, set_up_destination
-from vault.database.sql.dialect import insert_new
+from vault.database.sql.dialect import DatabaseNow, insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.message import Message
 
@@ -50,6 +50,17 @@ class OutboxRows(Rows):
         query = select(_M.destination, func.count()).where(mine).group_by(_M.destination)
         found: dict[str, int] = {row[0]: row[1] for row in self._db.execute(query)}
         return dict.fromkeys(destinations, 0) | found
+
+    def is_due(self, destination: str, account_id: str) -> bool:
+        """Return whether a message for a destination could be sent now, or is being sent."""
+        d = outbox_destinations.c
+        row = self._db.execute(
+            select(d.blocked_until, DatabaseNow()).where(d.destination == destination)
+        ).first()
+        if row is not None and row[0] is not None and row[0] > row[1]:
+            return False
+        due = (_M.destination == destination) & (_M.account_id == account_id) & (_M.due_at <= DatabaseNow())
+        return self._db.execute(select(_M.id).where(due).limit(1)).first() is not None
 
     def waiting_of(self, kind: str) -> tuple[int, datetime | None]:
         """Return how many messages of a kind wait, and the time of the oldest one's cause."""

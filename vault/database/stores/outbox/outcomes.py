@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, case, delete, func, select, update
 
-from vault.database.schema.core import recordings
+from vault.database.schema.core import MICROSECOND, recordings
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
 from vault.database.sql.destinations import empty_destination
-from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
+from vault.database.sql.dialect import DatabaseNow, database_now, insert_new, later
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.attempt import Attempt
@@ -32,6 +32,7 @@ _HELD: Final = and_(
 _LOCK: Final = select(_M.id).where(_HELD).with_for_update()
 _DELETE: Final = delete(outbox_messages).where(_HELD).returning(_M.id)
 _FREE: Final = update(outbox_messages).where(_HELD).values(lease_token=None, lease_until=None)
+_RENEW: Final = update(outbox_messages).where(_HELD).values(lease_until=later("lease"))
 _PUT_BACK: Final = _FREE.values(due_at=bindparam("due", type_=_M.due_at.type))
 _UNSENT: Final = _FREE.values(attempts=_M.attempts - 1)
 
@@ -104,6 +105,12 @@ class OutboxOutcomes(Rows):
     def lock(self, turn: Turn, ids: Collection[str]) -> set[str]:
         """Return those of these messages that are still this turn's, until the end of the transaction."""
         return set(self._db.execute(_LOCK, _of(turn, ids)).scalars()) if ids else set()
+
+    def renew(self, turn: Turn, message_id: str, lease: timedelta) -> bool:
+        """Let the lease of a message end in ``lease`` from now; return whether it still held."""
+        return bool(
+            self._db.execute(_RENEW, {**_of(turn, [message_id]), "lease": lease // MICROSECOND}).rowcount
+        )
 
     def delete(self, turn: Turn, ids: Collection[str]) -> set[str]:
         """Delete messages that were accepted, are given up, or must not be sent any more; return their ids."""

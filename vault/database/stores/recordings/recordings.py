@@ -16,6 +16,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
 from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
 from vault.database.stores.calls.deliveries import forget_recording_in_deliveries
+from vault.database.stores.handover.handovers import remove_handovers_of
 from vault.database.stores.outbox.messages import forget_messages_about
 from vault.database.stores.recordings.recording_filter import conditions_of
 from vault.database.stores.recordings.recording_keys import IS_OF_CALL, keys_of, keys_of_call
@@ -207,7 +208,9 @@ def terms_of(db: DbConnection, recording: Recording) -> frozenset[bytes]:
 
 def forget_gone(db: DbConnection, recording: Recording) -> None:
     """Delete what shows or names a recording whose erasure begins, beside its keys; again when it ends."""
-    for forget in (forget_answers_on_recording, forget_messages_about, forget_recording_in_deliveries):
+    for forget in (
+        forget_answers_on_recording, forget_messages_about, forget_recording_in_deliveries, remove_handovers_of,
+    ):  # fmt: skip
         forget(db, recording.id)
     forget_metadata_of_recording(db, recording)
 

@@ -10,12 +10,15 @@ from typing import Final, Literal, get_args
 from vault.domain.audit_log.event_types.accounts import ACCOUNT_EVENTS, AccountEvent
 from vault.domain.audit_log.event_types.consent import CONSENT_EVENTS, ConsentTypes
 from vault.domain.audit_log.event_types.event_rules import Closing, EventRules
+from vault.domain.audit_log.event_types.handover import HANDOVER_EVENTS, HandoverEvent
 from vault.domain.audit_log.event_types.outbox import OUTBOX_EVENTS, OutboxEvent
 from vault.domain.audit_log.event_types.playback import PLAYBACK_EVENTS, PlaybackEvent
 from vault.domain.audit_log.event_types.recordings import RECORDING_EVENTS, RecordingEvent
 from vault.domain.audit_log.event_types.rights import RIGHTS_EVENTS, RightsEvent
 
-EventType = Literal[RecordingEvent, PlaybackEvent, AccountEvent, ConsentTypes, RightsEvent, OutboxEvent]
+EventType = Literal[
+    RecordingEvent, PlaybackEvent, AccountEvent, ConsentTypes, RightsEvent, OutboxEvent, HandoverEvent
+]  # fmt: skip
 
 EVENT_TYPES: Final[Mapping[EventType, EventRules]] = dict(
     chain[tuple[EventType, EventRules]](
@@ -25,6 +28,7 @@ EVENT_TYPES: Final[Mapping[EventType, EventRules]] = dict(
         CONSENT_EVENTS.items(),
         RIGHTS_EVENTS.items(),
         OUTBOX_EVENTS.items(),
+        HANDOVER_EVENTS.items(),
     )
 )
 if missing := sorted({*get_args(EventType)} - EVENT_TYPES.keys()):

@@ -22,6 +22,7 @@ from vault.services.closing_acts.kinds.kind import (
 )
 from vault.services.lifecycle.restore_states import destroy_key
 from vault.services.shared.end_access import end_access
+from vault.services.shared.end_integration import end_integration
 
 
 def _revoke_link(tx: Transaction, event: AccessEvent) -> None:
@@ -95,10 +96,18 @@ def _require_step_up(tx: Transaction, event: AccessEvent, step_up: StepUp) -> No
         tx.step_ups.require(account_id, step_up)
 
 
+def _end_integration(tx: Transaction, event: AccessEvent) -> None:
+    stored = tx.integrations.by_id(event.result or "")
+    if stored is not None and stored.state != "ended":
+        end_integration(tx, stored, removes=event.type == "integration.removing")
+
+
 ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
     "link.revoked": without_content(_revoke_link),
     "link.cut": ClosingKind(content=LINK_CUT, read=_read_cut, apply=_cut_links),
     "link_key.deleted": without_content(_delete_link_key),
+    "integration.removing": without_content(_end_integration),
+    "integration.ended": without_content(_end_integration),
     "key.revoked": without_content(_revoke_key),
     "key.destroyed": without_content(_destroy_key),
     "connection.deleted": without_content(_delete_connection),

@@ -79,7 +79,13 @@ DECISIONS: Final[Mapping[AuthorityDecision, str]] = translatable(
     }
 )
 DISCLOSURES: Final[Mapping[DisclosureKind, str]] = translatable(
-    {"playback": "playback", "download": "download", "key_export": "export of its key"}
+    {
+        "playback": "playback",
+        "download": "download",
+        "key_export": "export of its key",
+        "number_look_up": "look-up of its number",
+        "hand_over": "hand-over of its call",
+    }
 )
 PERIODS: Final[Mapping[PeriodCode, str]] = translatable(
     {

@@ -164,16 +164,16 @@ class DisclosuresQuery(Body):
 
 
 class DisclosureOut(BaseModel):
-    """What one recipient got of one recording: in one session, or by one API key or operator on one day (UTC)."""
+    """What one recipient got of one recording: in a session, or by a key, operator or integration on a day (UTC)."""
 
     #: The leaf index of its first access event.
     index: int
     at: MomentOut
     kind: DisclosureKind
     recording: str | None
-    #: The listener's name in the link; null without a link.
+    #: The listener's name in the link, or the vendor's of an integration; null without one.
     recipient: str | None
-    #: The id of a session or an API key, or `operator`.
+    #: The id of a session, an API key or an integration, or `operator`.
     actor: str
     link: str | None
     #: Bytes of audio that were granted; a range that was granted twice counts twice.

@@ -1,0 +1,56 @@
+"""What tests of all operations do with integrations and hand-overs."""
+
+from typing import Any, Final
+
+from tests.support.tenant import Tenant
+from tests.web.event_acts import grow_endpoints
+from vault.domain.handover.integration import MAX_EVER
+
+SAID: Final = {
+    "system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
+}  # fmt: skip
+_PERIOD: Final = {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+
+
+def type_integration(tenant: Tenant, mark: Any) -> None:
+    """Activate a system, pause it, and change it, with marked texts. Nothing is handed over."""
+    at, one = "/integrations", "/integrations/{integration}"
+    texts = {name: mark("POST", at, name) for name in ("description", "recipient")}
+    secrets = {
+        "key": mark("POST", at, "key"),
+        "settings": {"id_property": mark("POST", at, "settings{}").lower()},
+    }
+    made = tenant.http.post(tenant.url(at), json=SAID | texts | secrets)
+    assert made.status_code == 201, made.text
+    made_at = tenant.url(f"{at}/{made.json()['id']}")
+    assert tenant.http.post(f"{made_at}/pause").status_code == 200
+    texts = {name: mark("PATCH", one, name) for name in ("description", "key")}
+    settings = {"id_property": mark("PATCH", one, "settings{}").lower()}
+    changed = tenant.http.patch(made_at, json=texts | {"settings": settings})
+    assert changed.status_code == 200, changed.text
+
+
+def grow_receivers(grown: Any, number: int) -> None:
+    """Let everything grow to which something is sent."""
+    grow_endpoints(grown, number)
+    grow_integrations(grown, number)
+
+
+def grow_integrations(grown: Any, number: int) -> None:
+    """Activate a system that stays paused, so that hand-overs wait, and another one, which is ended."""
+    if "integration" not in grown.ids:
+        grown.ids["integration"] = grown.act("post_integration", body=SAID)["id"]
+        grown.act("post_integration_pause", integration=grown.ids["integration"])
+    vault = grown.house.vault
+    grown.house.call(vault.database.write, lambda tx: tx.tree.settle())
+    grown.house.call(vault.jobs.follow_log.look)
+    if found := grown.act("list_handovers", params={"limit": 1})["items"]:
+        grown.ids["handover"] = found[0]["id"]
+    if number >= MAX_EVER - 1:
+        return
+    made = grown.act("post_integration", body=SAID)["id"]
+    grown.act("post_integration_pause", integration=made)
+    grown.act("patch_integration", body={"description": "d"}, integration=made)
+    grown.act("post_integration_preview", integration=made)
+    grown.act("post_back_fill", body=_PERIOD, integration=made)
+    grown.act("post_integration_end", body={"remove": False}, integration=made)

@@ -1,0 +1,1 @@
+"""Stores of hand-over: integrations, hand-overs, and what the log says of recordings."""

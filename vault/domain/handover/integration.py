@@ -1,0 +1,91 @@
+"""An integration: a CRM or helpdesk to which an account has its calls handed over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+#: The folder of their messages in ``vault/services/outbox/kinds``.
+KIND: Final = "handovers"
+#: Integrations of one account, those that have ended not counted.
+MAX_INTEGRATIONS: Final = 20
+#: Those that have ended included: what they handed over names them.
+MAX_EVER: Final = 200
+#: ``removing``: nothing new is handed over, and what was is removed; then it ends by itself.
+IntegrationState = Literal["active", "paused", "removing", "ended"]
+#: What is done where several contacts have the number: ask a person, or take the one that was changed last.
+Matching = Literal["hold", "newest"]
+#: What becomes of what stands there while a recording is restricted.
+OnRestriction = Literal["redact", "remove"]
+_REMOVALS: Final = "/removals"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverPolicy:
+    """What is handed over, and how. It has ids and codes alone."""
+
+    matching: Matching = "hold"
+    on_restriction: OnRestriction = "redact"
+    #: Whether numbers are cut to their last digits; in a channel, which has an audience, they always are.
+    mask_numbers: bool = False
+    #: The ids of the connections whose calls are handed over; empty: calls of all, and uploads.
+    connections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredIntegration:
+    """An integration as in its row, and in the account's object."""
+
+    id: str
+    account_id: str
+    #: The name of its system in ``vault/crm``.
+    system: str
+    state: IntegrationState
+    policy: HandoverPolicy
+    #: Credentials and the description, as words of the account.
+    sealed: str
+    #: Its vendor's entry in the register of recipients.
+    recipient_id: str
+    created_at: datetime
+    changed_at: datetime
+    changed_by: str
+    #: Since when the system refuses its credentials; until they are set again nothing is sent, and removals wait.
+    unauthorized_since: datetime | None = None
+    #: When it was last set, paused, resumed or authorized: what waits since before is put into the outbox again.
+    set_up_at: datetime
+
+    @property
+    def sends(self) -> bool:
+        """Return whether calls are handed over now."""
+        return self.state == "active" and self.unauthorized_since is None
+
+    @property
+    def removes(self) -> bool:
+        """Return whether what was handed over is removed now: also while it is paused."""
+        return self.state != "ended" and self.unauthorized_since is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationSecrets:
+    """What is sealed of an integration: who receives the calls is in the register of recipients."""
+
+    #: By the names of the system's fields.
+    credentials: Mapping[str, str] = field(repr=False)
+    #: For people.
+    description: str = ""
+
+
+def destination_of(integration_id: str, *, removals: bool) -> str:
+    """Return a destination of an integration in the outbox: removals have their own, which no other message delays."""
+    return f"{KIND}/{integration_id}{_REMOVALS if removals else ''}"
+
+
+def destinations_of(integration_id: str) -> tuple[str, str]:
+    """Return both destinations of an integration."""
+    return destination_of(integration_id, removals=False), destination_of(integration_id, removals=True)
+
+
+def integration_of(destination: str) -> tuple[str, bool]:
+    """Return the id of the integration of a destination, and whether that is the one of removals."""
+    name = destination.removeprefix(f"{KIND}/")
+    return name.removesuffix(_REMOVALS), name.endswith(_REMOVALS)

@@ -1,0 +1,1 @@
+"""Hand-over of calls to CRMs and helpdesks, their changes and removal."""

@@ -1,0 +1,95 @@
+"""Requests to the system of one integration by the permission of a message, and what their replies mean."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Final
+
+from vault.domain.crm.exchange import Act, CrmReply, CrmRequest
+from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
+from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
+from vault.errors import FetchFailed
+from vault.ports.clock import Clock
+from vault.services.handover.stored_integration import OpenedIntegration
+from vault.services.outbox.kind import Permission, PermissionTooOld
+
+#: Replies of a removal or an update after which the next of its requests is sent.
+_GOES_ON: Final = (Accepted, Kept)
+
+
+class AttemptEnds(Exception):
+    """The attempt ends here."""
+
+    def __init__(self, attempt: Attempt, *, is_unauthorized: bool = False) -> None:
+        """End it so; ``is_unauthorized``: a person must set the credentials again."""
+        super().__init__()
+        self.attempt, self.is_unauthorized = attempt, is_unauthorized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """Send requests and read the replies."""
+
+    opened: OpenedIntegration
+    permission: Permission
+    clock: Clock
+
+    async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
+        """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
+        try:
+            answer = await self.permission.request(
+                request.method, request.url, request.headers, request.body, request.hosts
+            )
+        except PermissionTooOld:
+            raise
+        except FetchFailed as error:
+            if error.final or error.unsent:
+                raise AttemptEnds(Attempt(outcome=Outcome.FAILED, failure=str(error))) from None
+            return Unclear(), CrmReply(status=0, received_at=self.clock())
+        reply = CrmReply(
+            status=answer.status, headers=answer.headers, body=answer.body, received_at=self.clock()
+        )
+        return self.opened.system.classify(act, reply), reply
+
+    async def send_all(self, act: Act, requests: Sequence[CrmRequest]) -> tuple[Verdict, tuple[str, ...]]:
+        """Send requests that can be repeated, one after the other; return the last verdict, and what the system keeps.
+
+        The permission is given again between two of them. The first that is neither accepted nor kept is the last.
+        """
+        verdict: Verdict = Accepted()
+        kept: list[str] = []
+        for place, request in enumerate(requests):
+            if place:
+                await self.permission.renew(lambda _tx, _standing: None)
+            verdict, reply = await self.send(act, request)
+            if isinstance(verdict, Kept):
+                kept.append(str(verdict.residue))
+            if not isinstance(verdict, _GOES_ON):
+                if not isinstance(verdict, Gone | Moved):
+                    raise self.end(verdict, reply)
+                break
+        return verdict, tuple(kept)
+
+    def end(self, verdict: Verdict, reply: CrmReply) -> AttemptEnds:
+        """Return the end of an attempt whose reply is not what it was sent for."""
+        title = self.opened.system.title
+        if isinstance(verdict, Unauthorized | Denied):
+            text = f"{title} does not accept the credentials."
+            return AttemptEnds(_failed(text, reply), is_unauthorized=True)
+        asked = None
+        if isinstance(verdict, Wait):
+            asked = verdict.asked or (MOST_WAIT if verdict.is_daily else None)
+        text = f"{title} answered {reply.status}." if reply.status else f"{title} did not answer."
+        return AttemptEnds(_failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear)))
+
+
+def _failed(
+    text: str, reply: CrmReply, *, asked: timedelta | None = None, is_unclear: bool = False
+) -> Attempt:
+    return Attempt(
+        outcome=Outcome.UNKNOWN if is_unclear else Outcome.FAILED,
+        status=reply.status or None,
+        failure=text,
+        retry_after=None if asked is None else str(ceil(asked.total_seconds())),
+    )

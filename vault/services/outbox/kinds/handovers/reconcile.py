@@ -1,0 +1,227 @@
+"""Bring what stands in a system nearer to what is desired: create, look up, change and remove, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.domain.crm.handover import Candidate, Handover, RemoteIds, Target
+from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unclear, Wait
+from vault.domain.handover.handover import StoredHandover
+from vault.domain.outbox.attempt import Attempt, Outcome
+from vault.errors import Busy
+from vault.ports.clock import Clock
+from vault.ports.numbers import Numbers
+from vault.services.handover.call_text import CallText, CallTexts
+from vault.services.handover.stored_integration import (
+    HandoverSecrets,
+    OpenedIntegration,
+    open_handover,
+    seal_handover,
+)
+from vault.services.outbox.kind import Permission
+from vault.services.outbox.kinds.handovers.contacts import Match, find_contact, with_parent
+from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange
+from vault.services.outbox.kinds.handovers.steps import begin, finish, lose_authorization, writes
+from vault.services.shared.account_data_keys import AccountDataKeys
+
+#: Steps of one message: a record is looked up, removed and made again at most.
+_MOST_STEPS: Final = 4
+_DONE: Final = Attempt(outcome=Outcome.ACCEPTED)
+_NOTHING: Final = Attempt(outcome=Outcome.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """Carry out the steps of one message."""
+
+    database: Database
+    data_keys: AccountDataKeys
+    texts: CallTexts
+    numbers: Numbers
+    clock: Clock
+
+    async def __call__(self, opened: OpenedIntegration, permission: Permission) -> Attempt:
+        """Return how it ended. Raises FetchFailed and other VaultErrors."""
+        work = _Work(self, Exchange(opened=opened, permission=permission, clock=self.clock))
+        try:
+            return await work.run()
+        except AttemptEnds as end:
+            if end.is_unauthorized:
+                await self.database.write(lose_authorization(opened.stored))
+            return end.attempt
+
+
+class _Work:
+    """The steps of a message."""
+
+    def __init__(self, parts: Reconcile, exchange: Exchange) -> None:
+        self._parts, self._exchange = parts, exchange
+        self._opened, self._permission = exchange.opened, exchange.permission
+        self._system, self._access = exchange.opened.system, exchange.opened.access
+
+    async def run(self) -> Attempt:
+        """Take one step after the other until nothing more is to be done."""
+        last = _NOTHING
+        for _ in range(_MOST_STEPS):
+            begun = await self._permission.renew(begin(self._permission.message))
+            if begun is None or begun.step == "none":
+                return last
+            handover = begun.handover
+            secrets = await open_handover(self._parts.data_keys, handover)
+            step = {
+                "create": self._create, "probe": self._probe, "update": self._update, "remove": self._remove,
+            }[begun.step]  # fmt: skip
+            attempt = await step(handover, secrets)
+            if attempt is not _DONE:
+                return attempt
+            last = _DONE
+        return last
+
+    async def _create(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
+        call = await self._read(handover)
+        if call is None or call.text.state == "restricted":
+            raise _changed()
+        match = await self._match(call, handover, secrets)
+        if match.target is None:
+            return await self._set_aside(handover, match)
+        text = call.text
+        request = self._system.create(text, match.target, self._access)
+        if isinstance(request, Refused):
+            return await self._set_aside(handover, Match(cause="refused"))
+        sealed = await self._seal(handover, target=match.target)
+        leaves = writes(
+            self._permission.message, handover, "handover.sent", state="unknown", cause=None, sealed=sealed
+        )
+        if not await self._permission.renew(leaves):
+            raise _changed()
+        try:
+            verdict, reply = await self._exchange.send("create", request)
+        except AttemptEnds:
+            await self._finish(handover, state="waiting", sealed=None)
+            raise
+        if isinstance(verdict, Accepted) and (remote := self._system.created(reply)) is not None:
+            return await self._stands(handover, text.state, match.target, remote)
+        if isinstance(verdict, Accepted | Unclear):
+            raise self._exchange.end(Unclear(), reply)
+        if isinstance(verdict, Refused):
+            return await self._set_aside(handover, Match(cause="refused"))
+        # Nothing was written. A contact that is gone or was merged is looked up again.
+        await self._finish(handover, state="waiting", sealed=None)
+        raise self._exchange.end(Wait() if isinstance(verdict, Gone | Moved) else verdict, reply)
+
+    async def _match(self, call: CallText, handover: StoredHandover, secrets: HandoverSecrets) -> Match:
+        if call.cause is not None:
+            return Match(cause=call.cause)
+        if self._system.audience == "channel":
+            return Match(target=Target())
+        if (chosen := secrets.target) is not None:
+            # A person has decided on it.
+            contact = Candidate(kind=chosen.kind, id=chosen.id, numbers=())
+            return Match(target=await with_parent(self._exchange, contact))
+        return await find_contact(self._exchange, self._parts.numbers, call, handover)
+
+    async def _set_aside(self, handover: StoredHandover, match: Match) -> Attempt:
+        """Note that nothing is written, and why."""
+        is_held = match.cause in {"several_contacts", "refused"}
+        sealed = await self._seal(handover, candidates=match.candidates) if match.candidates else None
+        changes: dict[str, Any] = {"cause": match.cause, "sealed": sealed}
+        note = finish(
+            handover,
+            "handover.held",
+            more=match.cause or "",
+            state="held" if is_held else "unmatched",
+            **changes,
+        )
+        await self._parts.database.write(note)
+        return _NOTHING
+
+    async def _probe(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
+        """Look whether the record is there whose creation nobody has confirmed."""
+        target = secrets.target or Target()
+        text = await self._text(handover)
+        verdict, reply = await self._exchange.send("probe", self._system.probe(text, target, self._access))
+        if not isinstance(verdict, Accepted | Gone):
+            raise self._exchange.end(verdict, reply)
+        remote = self._system.probed(reply, text, target) if isinstance(verdict, Accepted) else None
+        if remote is not None:
+            return await self._stands(handover, "present", target, remote)
+        since = self._parts.clock() - (handover.sent_at or handover.created_at)
+        if since < self._system.probe_lag:
+            raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
+        await self._finish(handover, state="waiting", sealed=None)
+        return _DONE
+
+    async def _update(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
+        text = await self._text(handover)
+        requests = self._system.update(secrets.remote or {}, text, self._access)
+        if text.state == "present" and not await self._permission.renew(
+            writes(self._permission.message, handover, "handover.sent")
+        ):
+            raise _changed()
+        verdict, kept = await self._exchange.send_all("update", requests)
+        if isinstance(verdict, Gone):
+            await self._finish(handover, state="absent", sealed=None)
+            return _DONE
+        if isinstance(verdict, Moved):
+            return await self._move(handover, secrets, verdict.ids)
+        residue = _joined(handover.residue, kept, map(str, self._system.keeps_after_edit))
+        note = finish(handover, "handover.updated", more=text.state, state=text.state, residue=residue)
+        await self._parts.database.write(note)
+        return _DONE
+
+    async def _remove(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
+        requests = self._system.remove(secrets.remote or {}, handover.id, self._access)
+        verdict, kept = await self._exchange.send_all("remove", requests)
+        if isinstance(verdict, Moved):
+            return await self._move(handover, secrets, verdict.ids)
+        residue = _joined(handover.residue, kept, map(str, self._system.keeps_after_removal))
+        note = finish(
+            handover, "handover.removed", more=",".join(residue), state="absent", cause=None, sealed=None,
+            residue=residue,
+        )  # fmt: skip
+        await self._parts.database.write(note)
+        return _DONE
+
+    async def _move(
+        self, handover: StoredHandover, secrets: HandoverSecrets, ids: Mapping[str, str]
+    ) -> Attempt:
+        """Store the ids of what the system has merged; the step is taken again."""
+        moved = {**(secrets.remote or {}), **ids}
+        await self._finish(handover, sealed=await self._seal(handover, target=secrets.target, remote=moved))
+        return _DONE
+
+    async def _stands(
+        self, handover: StoredHandover, state: str, target: Target, remote: RemoteIds
+    ) -> Attempt:
+        sealed = await self._seal(handover, target=target, remote=remote)
+        note = finish(handover, "handover.stands", state=state, cause=None, sealed=sealed)
+        await self._parts.database.write(note)
+        return _DONE
+
+    async def _text(self, handover: StoredHandover) -> Handover:
+        """Return the text for an update or a look-up: nothing of the call where it must not be said any more."""
+        call = await self._read(handover) if handover.desired == "present" else None
+        return self._parts.texts.bare(handover) if call is None else call.text
+
+    async def _read(self, handover: StoredHandover) -> CallText | None:
+        policy = self._opened.stored.policy
+        masked = policy.mask_numbers or self._system.audience == "channel"
+        return await self._parts.texts.read(
+            handover.account_id, handover.recording_id, handover.id, masked=masked
+        )
+
+    async def _seal(self, handover: StoredHandover, **secrets: Any) -> str:
+        return await seal_handover(self._parts.data_keys, handover.account_id, HandoverSecrets(**secrets))
+
+    async def _finish(self, handover: StoredHandover, **changes: Any) -> None:
+        await self._parts.database.write(finish(handover, **changes))
+
+
+def _changed() -> Busy:
+    """Return that the recording changed since the step began: the next attempt decides anew."""
+    return Busy("The recording changed meanwhile.", retry_after=1)
+
+
+def _joined(*codes: Any) -> tuple[str, ...]:
+    return tuple(sorted({one for some in codes for one in some}))
