@@ -95,7 +95,6 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/holds/{hold}"): ("audit:read", None),
     ("POST", "/holds/{hold}/release/preview"): ("holds:write", {}),
     ("POST", "/holds/{hold}/release"): ("holds:write", {"name": "{account}"}),
-    ("POST", "/holds/approvals/{approval}"): ("approvals:write", {}),
     ("GET", "/approvals"): ("audit:read", None),
     ("GET", "/approvals/{approval}"): ("audit:read", None),
     ("POST", "/approvals/{approval}"): ("approvals:write", {"decision": "veto"}),

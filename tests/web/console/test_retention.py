@@ -148,7 +148,9 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     assert asked.headers["location"].endswith("release_asked")
     assert "another person approves" in client.get(hold).text
     (approval,) = tenant.http.get(tenant.url("/approvals")).json()["items"]
-    own = client.post(f"{path}/approvals/{approval['id']}", data={"nonce": "1"})
+    decision = f"{base(tenant)}/approvals/{approval['id']}"
+    said = {"decision": "approve", "digest": approval["digest"]}
+    own = client.post(decision, data=said | {"nonce": "1", "name": tenant.name})
     assert own.status_code == 409
     # A key that the first one's maker did not make.
     _, key = house.call(
@@ -160,7 +162,15 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     )
     other = house.client(OWN)
     assert other.post("/console/sign-in", data={"key": key.text}).status_code == 303
-    assert other.post(f"{path}/approvals/{approval['id']}", data={"nonce": "2"}).status_code == 303
+    # It is decided where its effect is shown, and never by one click.
+    for page in (path, hold):
+        text = other.get(page).text
+        assert f'href="{decision}"' in text
+        assert 'value="approve"' not in text
+    assert other.post(f"{path}/approvals/{approval['id']}", data={"nonce": "2"}).status_code == 404
+    assert other.post(decision, data=said | {"nonce": "3"}).status_code == 422
+    assert "binds" in client.get(hold).text
+    assert other.post(decision, data=said | {"nonce": "4", "name": tenant.name}).status_code == 303
     assert "released, still binds" in client.get(hold).text
     assert tenant.types().count("hold.placed") == 1
     assert tenant.types().count("hold.released") == 1

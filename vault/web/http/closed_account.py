@@ -80,7 +80,6 @@ FORMS: Final[Mapping[str, str | None]] = {
     "post_hold": "post_hold",
     "place_hold": "post_hold",
     "ask_for_release": "delete_hold",
-    "approve_release": "post_approval",
     "decide_approval": "post_approval",
     "end_objection": "delete_objection",
     "remove_notice_audio": "delete_prompt",

@@ -10,7 +10,6 @@ from vault.domain.approvals.rule import ALWAYS
 from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
 from vault.web.console.acts import acts, comes_back
-from vault.web.console.approvals.words import not_done
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import Mistake
@@ -23,7 +22,6 @@ from vault.web.schemas.retention.holds import HoldIn
 router = console_router()
 TAB: Final = Tab(SECTION, TABS, "/holds")
 Holding = Annotated[Here, needs("holds:write")]
-Approving = Annotated[Here, needs("approvals:write")]
 Auditing = Annotated[Here, needs("audit:read")]
 HoldId = Annotated[str, Path(max_length=64)]
 _PAGE: Final = 50
@@ -87,18 +85,6 @@ async def ask_for_release(here: Holding, hold: HoldId) -> str:
     digest = here.form.text("digest") or None
     await here.vault.retention.hold_releases.ask(here.account_id, hold, digest=digest, actor=here.actor)
     return f"/holds/{hold}?done=release_asked"
-
-
-@acts(router, "/holds/approvals/{approval}", again=None)
-async def approve_release(here: Approving, approval: HoldId) -> str:
-    """Approve a release, or a run above the cap of the retention sweep, as a second person."""
-    digest = here.form.text("digest") or None
-    done = await here.vault.approvals.approvals.decide(
-        here.account_id, approval, "approve", digest=digest, actor=here.actor
-    )
-    if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
-        raise not_done(done)
-    return "/holds?done=approved"
 
 
 async def _waiting(here: Here, subject: str | None = None) -> list[Approval]:
