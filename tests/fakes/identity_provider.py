@@ -43,6 +43,8 @@ class IdentityProvider:
     claims: Json = field(default_factory=lambda: {"groups": ["staff"], "name": "Ada Moreau"})
     userinfo: Json = field(default_factory=dict)
     subject: str = "ada"
+    #: Where it ends its own session.
+    end_session: str = ""
     key: str = "rsa"
     algorithm: str = "RS256"
     published: list[str] = field(default_factory=lambda: ["rsa", "ec", "ed"])
@@ -86,6 +88,8 @@ class IdentityProvider:
             "jwks_uri": f"{self.issuer}/jwks",
             "authorization_response_iss_parameter_supported": self.lie != "no iss announced",
         }
+        if self.end_session:
+            document["end_session_endpoint"] = self.end_session
         if self.userinfo:
             document["userinfo_endpoint"] = f"{self.issuer}/me"
         if self.lie == "endpoint over http":

@@ -71,3 +71,13 @@ def test_a_real_provider_asks_again_for_a_weighty_act(tmp_path: Path):
             page.locator("button[type=submit]").click()
             page.wait_for_url(f"{house.url}/console/verification?asked=1")
             page.get_by_text("For 15 minutes you are not asked again").wait_for()
+            found = house.admin.get(tenant.url("/console-sessions")).json()["items"]
+            assert len([one for one in found if one.get("member")]) == 1
+            # Who signs out here can end the provider's session too: the next person has to say who it is.
+            page.goto(f"{house.url}/console/accounts/{tenant.name}")
+            page.get_by_role("button", name="Sign out").click()
+            page.get_by_role("link", name="Sign out at your provider").click()
+            page.locator("button[value=yes]").click()
+            page.wait_for_url(f"{connection['issuer']}/session/end/**")
+            page.goto(connection["sign_in_url"])
+            page.locator("input[name=login]").wait_for()

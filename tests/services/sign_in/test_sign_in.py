@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.provider_lies import CLIENT, ISSUER, SECRET
 from tests.support.service_house import House, another_node, new_house
+from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import Invalid, NotAuthentic, NotFound
@@ -46,14 +47,21 @@ class Scene:
             self.house.account.id, "main", change, actor="key_admin"
         )
 
-    async def sign_in(self, *, name: str = "main") -> SignedInAtProvider:
-        """Go to the provider and come back."""
+    async def sign_in(
+        self, *, name: str = "main", current: ConsoleSession | None = None
+    ) -> SignedInAtProvider:
+        """Go to the provider and come back; ``current``: the session that the browser has."""
         connection = await self.house.vault.sign_in.connections.get(self.house.account.id, name)
         begun = await self.house.vault.sign_in.sign_in.begin(connection.id, return_path="/console/x")
         said = self.provider.authorize(begun.address)
         answer = ProviderAnswer(state=said["state"], code=said["code"], issuer=said["iss"])
         return await self.house.vault.sign_in.sign_in.finish(
-            connection.id, answer, secret=begun.attempt.secret.text, address="192.0.2.1", agent="test"
+            connection.id,
+            answer,
+            secret=begun.attempt.secret.text,
+            current=current,
+            address="192.0.2.1",
+            agent="test",
         )
 
     async def scopes(self, signed_in: SignedInAtProvider) -> frozenset[str]:
@@ -102,6 +110,19 @@ async def test_a_person_gets_the_scopes_of_the_roles(scene: Scene):
         "connection": "main",
         "name": "Ada Moreau",
     }
+
+
+async def test_a_session_that_ends_while_somebody_signs_in_does_not_go_on(scene: Scene):
+    """Wrong: to go on with what was read before the provider answered."""
+    first = await scene.sign_in()
+    again = await scene.sign_in(current=first.session)
+    assert (again.session.id, again.secret) == (first.session.id, None)
+    await scene.house.vault.accounts.console_sessions.end(
+        first.session.id, account_id=scene.house.account.id, actor="key_admin", reason="ended"
+    )
+    other = await scene.sign_in(current=first.session)
+    assert other.session.id != first.session.id
+    assert await scene.scopes(other) == first.session.scopes
 
 
 async def test_who_matches_nothing_is_signed_in_and_may_do_nothing(scene: Scene):

@@ -266,6 +266,7 @@ OTHERS: Final = {
     ("POST", "/console/invitation/{token}"),
     ("POST", "/console/invitation/{token}/options"),
     ("GET", "/console/sign-in/{connection}"),
+    ("GET", "/console/sign-in/{connection}/end"),
     ("GET", "/console/jwks/{connection}"),
     ("GET", "/console/callback/{connection}"),
     ("POST", "/console/back-channel/{connection}"),

@@ -138,8 +138,23 @@ def authorization_url(
             "code_challenge_method": "S256",
         }
     )
-    endpoint = metadata.authorization_endpoint.partition("#")[0]
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+    return _with_query(metadata.authorization_endpoint, query)
+
+
+def end_session_url(metadata: ProviderMetadata, client_id: str) -> str | None:
+    """Return the address at which a person ends the session at the provider (OpenID Connect RP-Initiated Logout 1.0).
+
+    It names the client alone. The vault keeps no ID token to send as a hint, and an address to come back to would have
+    to be entered at the provider: some show an error for one that is not.
+    """
+    if metadata.end_session_endpoint is None:
+        return None
+    return _with_query(metadata.end_session_endpoint, urlencode({"client_id": client_id}))
+
+
+def _with_query(endpoint: str, query: str) -> str:
+    bare = endpoint.partition("#")[0]
+    return f"{bare}{'&' if '?' in bare else '?'}{query}"
 
 
 def token_request(

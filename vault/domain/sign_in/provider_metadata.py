@@ -21,6 +21,8 @@ class ProviderMetadata:
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None
+    #: Where a person ends the session at the provider; None if it has none that can be used.
+    end_session_endpoint: str | None
     #: Whether each answer names the issuer (RFC 9207); then an answer that does not is refused.
     sends_issuer: bool
     #: Whether the token endpoint takes the client's secret only in the form, and not in a header.
@@ -49,9 +51,18 @@ def parse_metadata(data: bytes, issuer: str) -> ProviderMetadata:
         token_endpoint=_endpoint(document, "token_endpoint", issuer),
         jwks_uri=_endpoint(document, "jwks_uri", issuer),
         userinfo_endpoint=None if userinfo is None else _endpoint(document, "userinfo_endpoint", issuer),
+        end_session_endpoint=_optional_endpoint(document, "end_session_endpoint", issuer),
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
         secret_in_form=not by_header,
     )
+
+
+def _optional_endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str | None:
+    """Return an endpoint without which people can sign in; None if it is missing or not valid."""
+    try:
+        return _endpoint(document, name, issuer)
+    except SignInRefused:
+        return None
 
 
 def _endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str:

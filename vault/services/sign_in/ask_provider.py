@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, client_assertion, token_request
+from vault.domain.sign_in.attempt import (
+    Attempt,
+    Client,
+    authorization_url,
+    client_assertion,
+    end_session_url,
+    token_request,
+)
 from vault.domain.sign_in.connection import SignInConnection
 from vault.domain.sign_in.id_token import (
     Audience,
@@ -81,6 +88,11 @@ class AskProvider:
         """Return the address at the provider; ``fresh``: where it asks again. Raises SignInRefused, Unavailable."""
         documents = await self.documents.of(connection.settings.issuer)
         return authorization_url(documents.metadata, self._client(connection), attempt, fresh=fresh)
+
+    async def end_address(self, connection: SignInConnection) -> str | None:
+        """Return the address at which the provider's session ends. Raises SignInRefused, Unavailable."""
+        metadata = (await self.documents.of(connection.settings.issuer)).metadata
+        return end_session_url(metadata, connection.settings.client_id)
 
     async def identify(
         self, connection: SignInConnection, attempt: Attempt, answer: ProviderAnswer

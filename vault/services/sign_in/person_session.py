@@ -56,6 +56,16 @@ def require_untold(tx: Transaction, account_id: str, connection_id: str) -> None
         raise Refused(text, reasons=("provisioned_already",), field="issuer")
 
 
+def open_session(
+    tx: Transaction, session_id: str | None, person_id: str, now: datetime
+) -> ConsoleSession | None:
+    """Return a session that is open and this person's, until the end of the transaction; None for any other."""
+    locked = None if session_id is None else tx.console_sessions.lock(session_id)
+    if locked is None or locked.session.person_id != person_id or not locked.session.is_open(now):
+        return None
+    return locked.session
+
+
 def insert_session(
     tx: Transaction, person: PersonRow, session: ConsoleSession, secret_hash: bytes
 ) -> ConsoleSession:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -11,6 +11,7 @@ from vault.database.stores.sign_in.sign_in import StoredAttempt
 from vault.database.transaction import Transaction
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
 from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection, account_of
@@ -22,7 +23,12 @@ from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
 from vault.services.sign_in.group_roles import GroupRoles, ProvisioningHashes, with_group_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
-from vault.services.sign_in.person_session import insert_session, require_provisioned, session_of
+from vault.services.sign_in.person_session import (
+    insert_session,
+    open_session,
+    require_provisioned,
+    session_of,
+)
 from vault.services.sign_in.session_ends import log_ends
 
 
@@ -36,10 +42,11 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SignedInAtProvider:
-    """A new session with the secret for its cookie, and the page to show."""
+    """A session, and the page to show."""
 
     session: ConsoleSession
-    secret: Token
+    #: For the cookie of a new session; None if it is the one that the browser has.
+    secret: Token | None
     return_path: str
 
 
@@ -74,12 +81,19 @@ class SignIn:
         return Begun(address=address, attempt=attempt)
 
     async def finish(
-        self, connection_id: str, answer: ProviderAnswer, *, secret: str, address: str | None, agent: str
+        self,
+        connection_id: str,
+        answer: ProviderAnswer,
+        *,
+        secret: str,
+        current: ConsoleSession | None = None,
+        address: str | None,
+        agent: str,
     ) -> SignedInAtProvider:
         """Finish an attempt with a session. The person is (connection, issuer, subject), never an e-mail address.
 
-        ``secret``: of the browser's cookie. Raises NotFound, SignInRefused, which is logged if the attempt was ours,
-        Unavailable.
+        ``secret``: of the browser's cookie. The ``current`` session of the browser goes on if it is the person's.
+        Raises NotFound, SignInRefused, which is logged if the attempt was ours, Unavailable.
         """
         connection = await self._connection(connection_id)
         attempt = Attempt(state=Token(answer.state), secret=Token(secret))
@@ -94,20 +108,18 @@ class SignIn:
         detail = {"address": address or "", "user_agent": agent[:200], "connection": connection.name}
         try:
             found = await self.provider.identify(connection, attempt, answer)
-            return await self._begin(connection, found, detail, stored.return_path)
+            return await self._begin(connection, found, detail, stored.return_path, current)
         except SignInRefused as refused:
-            event_id = new_id("evt")
-            event = AccessEvent(
-                type="console.refused",
-                id=event_id,
-                at=self.clock(),
-                account_id=account_of(connection.account_id),
-                actor=connection.id,
-                result=refused.failed,
-                sealed_detail=await self.data_keys.seal_detail(connection.account_id, event_id, detail),
-            )
+            event = await self._event(connection, "console.refused", refused.failed, connection.id, detail)
             await self.database.write(lambda tx: tx.events.append(event))
             raise
+
+    async def end_address(self, connection_id: str) -> str | None:
+        """Return the address at which a person ends the session at the provider; None if the provider has none.
+
+        Raises NotFound, SignInRefused if the provider's documents are not valid, Unavailable.
+        """
+        return await self.provider.end_address(await self._connection(connection_id))
 
     async def log_out(self, connection_id: str, token: str) -> None:
         """End the sessions that a logout token names, by the provider's session or else by the person.
@@ -130,40 +142,60 @@ class SignIn:
         await self.database.write(end)
 
     async def _begin(
-        self, connection: SignInConnection, found: Identified, detail: Mapping[str, str], return_path: str
+        self,
+        connection: SignInConnection,
+        found: Identified,
+        detail: Mapping[str, str],
+        return_path: str,
+        current: ConsoleSession | None,
     ) -> SignedInAtProvider:
         account_id, now, secret = connection.account_id, self.clock(), Token.new()
         await self.identify_people(account_id)
         person = await self._person(connection, found, now)
         sid = None if found.session is None else await self._sid(connection, found.session)
         session = session_of(person, now, sid=sid, verified_at=found.verified_at)
-        event_id = new_id("evt")
-        event = AccessEvent(
-            type="console.signed_in",
-            id=event_id,
-            at=now,
-            account_id=account_of(account_id),
-            actor=person.id,
-            session_id=session.id,
-            result="provider",
-            sealed_detail=await self.data_keys.seal_detail(
-                account_id, event_id, {**detail, "name": found.name}
-            ),
-        )
+        detail = {**detail, "name": found.name}
+        event = await self._event(connection, "console.signed_in", "provider", person.id, detail, at=now)
         setting = await self.database.read(lambda tx: tx.provisioning.get(account_id))
         roles = {} if setting is None else await self.hashes.group_roles(setting, connection)
 
         def insert(tx: Transaction) -> ConsoleSession:
             tx.lock_account(account_id)
             admitted = _admit(tx, person, roles)
-            begun = insert_session(tx, admitted, session, secret.digest)
+            begun = open_session(tx, None if current is None else current.id, person.id, now)
+            if begun is None:
+                begun = insert_session(tx, admitted, session, secret.digest)
+            else:
+                tx.console_sessions.signed_in_again(begun.id, sid=sid, verified_at=found.verified_at)
             # A role that the provider no longer says is gone in the person's other sessions too.
             apply_roles(tx, account_id, person.id, at=now, actor=connection.id)
-            tx.events.append(event)
+            tx.events.append(replace(event, session_id=begun.id))
             return begun
 
         begun = await self.database.write(insert)
-        return SignedInAtProvider(session=begun, secret=secret, return_path=return_path)
+        is_new = begun.id == session.id
+        return SignedInAtProvider(session=begun, secret=secret if is_new else None, return_path=return_path)
+
+    async def _event(
+        self,
+        connection: SignInConnection,
+        type_: EventType,
+        result: str,
+        actor: str,
+        detail: Mapping[str, str],
+        *,
+        at: datetime | None = None,
+    ) -> AccessEvent:
+        event_id, account_id = new_id("evt"), connection.account_id
+        return AccessEvent(
+            type=type_,
+            id=event_id,
+            at=at or self.clock(),
+            account_id=account_of(account_id),
+            actor=actor,
+            result=result,
+            sealed_detail=await self.data_keys.seal_detail(account_id, event_id, detail),
+        )
 
     async def _person(self, connection: SignInConnection, found: Identified, now: datetime) -> PersonRow:
         profile = Profile(name=found.name, issuer=connection.settings.issuer, subject=found.subject)

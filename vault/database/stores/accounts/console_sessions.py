@@ -110,6 +110,13 @@ class ConsoleSessionRows(Rows):
         """Note that the person has just proved who it is."""
         self._db.execute(update(console_sessions).where(_S.id == session_id).values(verified_at=at))
 
+    def signed_in_again(self, session_id: str, *, sid: str | None, verified_at: datetime | None) -> None:
+        """Note the provider's session of now, and when it asked the person, if it says so."""
+        said = {"sid": sid, "verified_at": verified_at}
+        values = {name: value for name, value in said.items() if value is not None}
+        if values:
+            self._db.execute(update(console_sessions).where(_S.id == session_id).values(values))
+
     def end(self, session_id: str, at: datetime) -> None:
         """End a session; the time of the first end stays."""
         mine = (_S.id == session_id) & _S.ended_at.is_(None)

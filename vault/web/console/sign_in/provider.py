@@ -7,12 +7,14 @@ from urllib.parse import parse_qs
 from fastapi import Path, Request, Response
 from fastapi.responses import JSONResponse
 
+from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
 from vault.domain.sign_in.attempt import LIFE
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.errors import NotFound, TooMany, Unavailable, VaultError
+from vault.errors import NotAuthentic, NotFound, TooMany, Unavailable, VaultError
+from vault.services.service import Vault
 from vault.services.sign_in.ask_provider import ProviderAnswer
-from vault.web.console.access import set_console_cookie
+from vault.web.console.access import console_secret, set_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import message_page
 from vault.web.console.mistakes import WordedInvalid, words_of_error
@@ -93,6 +95,7 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
             connection,
             answer,
             secret=read_cookie(request, own_name(request, cookie)) or "",
+            current=await _current(request, vault),
             address=client_address(request),
             agent=request.headers.get("user-agent", ""),
         )
@@ -105,10 +108,45 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
         response = _provider_away(away)
     else:
         response = see_other(signed_in.return_path)
-        set_console_cookie(request, response, signed_in.session, signed_in.secret)
+        if signed_in.secret is not None:
+            set_console_cookie(request, response, signed_in.session, signed_in.secret)
         remember_provider(request, response, connection)
     delete_own_cookie(request, response, cookie)
     return response
+
+
+@router.get("/sign-in/{connection}/end")
+async def get_provider_sign_out(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
+    """Lead to where the provider ends its own session. A link, as to the sign-in."""
+    try:
+        check_rate(request)
+        address = await vault.sign_in.sign_in.end_address(connection)
+    except NotFound:
+        count_failure(request)
+        return _refused(WordedInvalid(gettext(_NO_ADDRESS)), 404)
+    except SignInRefused as refused:
+        return _refused(refused, 502)
+    except TooMany as error:
+        return error_page(request, error)
+    except Unavailable as error:
+        return _provider_away(error)
+    if address is not None:
+        return see_other(address)
+    return message_page(
+        gettext("You are signed out here, and not at your provider"),
+        gettext("Your provider names no address for that: sign out on its own pages, or close the browser."),
+        status=200,
+        link="/console/sign-in",
+        link_name=gettext("Sign in again"),
+    )
+
+
+async def _current(request: Request, vault: Vault) -> ConsoleSession | None:
+    """Return the session of the browser; None if it has none that is open."""
+    try:
+        return (await vault.accounts.console_sessions.find(console_secret(request), ""))[0]
+    except NotAuthentic:
+        return None
 
 
 @router.post("/back-channel/{connection}")
@@ -173,5 +211,9 @@ def remember_provider(request: Request, response: Response, connection_id: str) 
 
 def last_provider(request: Request) -> str | None:
     """Return the id of the connection; None if the browser has none."""
-    found = read_cookie(request, own_name(request, _LAST))
-    return found if found is not None and _ID.fullmatch(found) else None
+    return connection_id(read_cookie(request, own_name(request, _LAST)))
+
+
+def connection_id(text: str | None) -> str | None:
+    """Return a text that has the form of the id of a connection; None for any other."""
+    return text if text is not None and _ID.fullmatch(text) else None

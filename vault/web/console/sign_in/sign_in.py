@@ -24,7 +24,7 @@ from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.choose_account import accounts_page
 from vault.web.console.sign_in.limits import check_rate, count_failure
-from vault.web.console.sign_in.provider import last_provider
+from vault.web.console.sign_in.provider import connection_id, last_provider
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import translated_page
@@ -108,6 +108,7 @@ def sign_in_page(
         passkey_error=passkey_error,
         done=done,
         provider=last_provider(request),
+        still_at=connection_id(request.query_params.get("still_at")),
         origin=vault.sign_in.passkeys.proofs.site.origin,
     )
 
@@ -172,15 +173,18 @@ async def post_once(
 
 @router.post("/sign-out")
 async def post_sign_out(request: Request, vault: TheVault) -> Response:
-    """End the session of the cookie."""
+    """End the session of the cookie; the page says whether one at a provider goes on."""
+    provider = None
     try:
         session, _ = await vault.accounts.console_sessions.find(console_secret(request), "")
         await vault.accounts.console_sessions.end(
             session.id, account_id=session.account_id, actor=session.actor, reason="signed_out"
         )
+        provider = await vault.sign_in.step_up.provider_of(session)
     except (NotAuthentic, NotFound):
         pass  # It is over already.
-    response = see_other("/console/sign-in?done=signed_out")
+    still = "" if provider is None else f"&still_at={provider}"
+    response = see_other(f"/console/sign-in?done=signed_out{still}")
     delete_console_cookie(request, response)
     return response
 
