@@ -57,7 +57,7 @@ def test_a_call_stands_once_is_restricted_and_is_removed(name):
     assert "Wants a quote." in shown
     assert all(isinstance(verdict, Accepted) for verdict in walk.update(RESTRICTED))
     [shown] = [text for text in walk.peer.shown() if HANDOVER.address in text]
-    for hidden in ("Wants a quote", "Ann Lee", NUMBER[1:], "3:03"):
+    for hidden in ("Wants a quote", "Ann Lee", NUMBER[1:], "3:03", "00:03", "183"):
         assert hidden not in shown
     assert all(isinstance(verdict, Accepted) for verdict in walk.update(HANDOVER))
     assert walk.stands() == 1

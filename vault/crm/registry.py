@@ -6,12 +6,16 @@ code with the adapters.
 
 from typing import Final
 
+from vault.crm.systems.freshdesk import Freshdesk
+from vault.crm.systems.front import Front
+from vault.crm.systems.helpscout import HelpScout
 from vault.crm.systems.hubspot import HubSpot
 from vault.crm.systems.intercom import Intercom
 from vault.crm.systems.pipedrive import Pipedrive
 from vault.crm.systems.salesforce import Salesforce
 from vault.crm.systems.slack import Slack
 from vault.crm.systems.zendesk import Zendesk
+from vault.crm.systems.zoho import Zoho
 from vault.ports.crm import CrmSystem
 
 #: The adapter of every system.
@@ -22,5 +26,9 @@ SYSTEMS: Final[tuple[CrmSystem, ...]] = (
     Slack(),
     Pipedrive(),
     Intercom(),
+    Freshdesk(),
+    Zoho(),
+    Front(),
+    HelpScout(),
     Salesforce(name="desk", title="Desk", attach="case"),
 )

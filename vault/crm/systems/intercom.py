@@ -54,9 +54,9 @@ class Intercom(CrmSystem):
 
     name: str = "intercom"
     title: str = "Intercom"
-    #: A ticket shows the former values of its attributes; a note that was redacted shows nothing.
+    #: A ticket shows the former values of its attributes, so also one that is not deleted because people wrote on it.
     keeps_after_edit: frozenset[Residue] = frozenset({Residue.EDIT_HISTORY})
-    keeps_after_removal: frozenset[Residue] = frozenset()
+    keeps_after_removal: frozenset[Residue] = frozenset({Residue.EDIT_HISTORY})
     probe_lag: timedelta = timedelta(seconds=90)
 
     @property

@@ -163,7 +163,7 @@ class Pipedrive(CrmSystem):
     def remove(self, remote: RemoteIds, handover_id: str, access: CrmAccess) -> Sequence[CrmRequest]:  # noqa: ARG002 - the port's
         """Return the requests that blank the activity, and then delete it."""
         path = f"activities/{path_id(remote['activity'])}"
-        blank = {"subject": REMOVED, "note": REMOVED}
+        blank = {"subject": REMOVED, "note": REMOVED, "duration": "00:00"}
         return (_request("PATCH", path, access, blank), _request("DELETE", path, access))
 
     def classify(self, act: Act, reply: CrmReply) -> Verdict:
@@ -208,11 +208,13 @@ def _request(
 
 
 def _fields(handover: Handover) -> dict[str, object]:
-    fields: dict[str, object] = {"subject": title_of(handover), "note": as_html(lines_of(handover))}
-    if handover.state == "present" and handover.duration is not None:
-        minutes = int(handover.duration.total_seconds()) // _MINUTES
-        fields["duration"] = f"{minutes // _MINUTES:02}:{minutes % _MINUTES:02}"
-    return fields
+    length = handover.duration if handover.state == "present" else None
+    minutes = 0 if length is None else int(length.total_seconds()) // _MINUTES
+    return {
+        "subject": title_of(handover),
+        "note": as_html(lines_of(handover)),
+        "duration": f"{minutes // _MINUTES:02}:{minutes % _MINUTES:02}",
+    }
 
 
 def _candidate(item: object) -> Candidate | None:

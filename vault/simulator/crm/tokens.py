@@ -30,6 +30,8 @@ class TokenServer:
     extra: dict[str, object] = field(default_factory=dict)
     #: Status of a reply that is an error.
     error_status: int = 400
+    #: What it says of a code or refresh token that is not valid.
+    error: str = "invalid_grant"
     client_id: str = field(default_factory=lambda: token_hex(8))
     client_secret: str = field(default_factory=lambda: token_hex(16))
     access: set[str] = field(default_factory=set)
@@ -78,7 +80,7 @@ class TokenServer:
         else:
             granted = form.get("grant_type") == "authorization_code" and self._takes(form)
         if not granted:
-            return json_reply(self.error_status, {"ok": False, "error": "invalid_grant"})
+            return json_reply(self.error_status, {"ok": False, "error": self.error})
         return self._grant(form.get("refresh_token"))
 
     def _takes(self, form: Mapping[str, str]) -> bool:
