@@ -187,14 +187,9 @@ def ready(name: str) -> Walk:
     """Return a walk that has its target, and has created nothing."""
     walk = Walk.of(name)
     if walk.system.audience == "contact":
-        contact = walk.peer.add_contact(written_at(name), NUMBER, SIGNIFICANT)
+        contact = walk.peer.add_contact(WRITTEN, NUMBER, SIGNIFICANT)
         walk.peer.open_parent(contact)
         [hit] = walk.search()
         assert hit.id == contact
         walk.aim(hit)
     return walk
-
-
-def written_at(name: str) -> str:
-    """Return how a number stands in a system: as a person wrote it, where the system does not compare text alone."""
-    return NUMBER if name in {"intercom", "front"} else WRITTEN

@@ -45,8 +45,9 @@ class SimulatedFront(SimulatedCrm):
         return "1a" + super().new_id()
 
     def add_contact(self, written: str, e164: str, significant: str, *, kind: str = "contact") -> str:
-        """Add a contact, whose id says what it is."""
-        plain = super().add_contact(written, e164, significant, kind=kind)
+        """Add a contact, whose id says what it is. Front stores numbers in E.164."""
+        del written
+        plain = super().add_contact(e164, e164, significant, kind=kind)
         contact = self.contacts.pop(plain)
         contact.id = f"crd_{plain}"
         self.contacts[contact.id] = contact

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Final
 
 from vault.domain.crm.exchange import Act, CrmReply, CrmRequest
+from vault.domain.crm.handover import RemoteIds
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
 from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
 from vault.errors import FetchFailed
@@ -16,6 +17,8 @@ from vault.services.outbox.kind import Permission, PermissionTooOld
 
 #: Replies of a removal or an update after which the next of its requests is sent.
 _GOES_ON: Final = (Accepted, Kept)
+#: Requests of one attempt: a system that says it removed something and did not would be asked for ever.
+_MOST_REQUESTS: Final = 30
 
 
 class AttemptEnds(Exception):
@@ -52,24 +55,34 @@ class Exchange:
         )
         return self.opened.system.classify(act, reply), reply
 
-    async def send_all(self, act: Act, requests: Sequence[CrmRequest]) -> tuple[Verdict, tuple[str, ...]]:
-        """Send requests that can be repeated, one after the other; return the last verdict, and what the system keeps.
+    async def send_all(
+        self, act: Act, requests: Sequence[CrmRequest], remote: RemoteIds, handover_id: str
+    ) -> tuple[Verdict, tuple[str, ...]]:
+        """Send requests that can be repeated, and those that follow from a reply, one after the other.
 
-        The permission is given again between two of them. The first that is neither accepted nor kept is the last.
+        Return the last verdict, and what the system keeps. The permission is given again between two of them. The
+        first that is neither accepted nor kept is the last.
         """
         verdict: Verdict = Accepted()
         kept: list[str] = []
-        for place, request in enumerate(requests):
+        left = list(requests)
+        for place in range(_MOST_REQUESTS):
+            if not left:
+                return verdict, tuple(kept)
             if place:
                 await self.permission.renew(lambda _tx, _standing: None)
-            verdict, reply = await self.send(act, request)
+            verdict, reply = await self.send(act, left.pop(0))
+            if isinstance(verdict, Gone | Moved):
+                return verdict, tuple(kept)
+            if not isinstance(verdict, _GOES_ON):
+                raise self.end(verdict, reply)
             if isinstance(verdict, Kept):
                 kept.append(str(verdict.residue))
-            if not isinstance(verdict, _GOES_ON):
-                if not isinstance(verdict, Gone | Moved):
-                    raise self.end(verdict, reply)
-                break
-        return verdict, tuple(kept)
+            else:
+                system, access = self.opened.system, self.opened.access
+                left[:0] = system.follow(act, reply, remote, handover_id, access)
+        # The next attempt begins with what is left then.
+        raise self.end(Wait(), reply)
 
     def end(self, verdict: Verdict, reply: CrmReply) -> AttemptEnds:
         """Return the end of an attempt whose reply is not what it was sent for."""

@@ -159,7 +159,7 @@ class _Work:
             writes(self._permission.message, handover, "handover.sent")
         ):
             raise _changed()
-        verdict, kept = await self._exchange.send_all("update", requests)
+        verdict, kept = await self._exchange.send_all("update", requests, secrets.remote or {}, handover.id)
         if isinstance(verdict, Gone):
             await self._finish(handover, state="absent", sealed=None)
             return _DONE
@@ -172,7 +172,7 @@ class _Work:
 
     async def _remove(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
         requests = self._system.remove(secrets.remote or {}, handover.id, self._access)
-        verdict, kept = await self._exchange.send_all("remove", requests)
+        verdict, kept = await self._exchange.send_all("remove", requests, secrets.remote or {}, handover.id)
         if isinstance(verdict, Moved):
             return await self._move(handover, secrets, verdict.ids)
         residue = _joined(handover.residue, kept, map(str, self._system.keeps_after_removal))
