@@ -1,6 +1,7 @@
 """Fixtures of the services: a vault on a real SQLite database, with fakes for what is outside."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,15 @@ from tests.support.house_fixtures import either, house, node, nodes, provider  #
 from tests.support.pairs import store_of
 from tests.support.rights_cases import PAIRS
 from tests.support.service_house import House, new_house
-from vault.services.outbox import send_turn
+from vault.services.outbox import send_outbox, send_turn
 from vault.thread_pools import Threads
 
 
 @pytest.fixture(autouse=True)
-def permissions_last(monkeypatch: pytest.MonkeyPatch):
-    """Let no permission to send be too old because the machine was busy between its claim and its first message."""
+def turns_last(monkeypatch: pytest.MonkeyPatch):
+    """Let no permission to send be too old, and no lease of a message run out, because the machine was busy."""
     monkeypatch.setattr(send_turn, "VALID", 60.0)
+    monkeypatch.setattr(send_outbox, "LEASE", timedelta(minutes=10))
 
 
 @pytest.fixture(params=PAIRS)

@@ -31,8 +31,9 @@ A = "https://a.example/"
 
 @pytest.fixture(autouse=True)
 def enough_time(monkeypatch: pytest.MonkeyPatch):
-    """Let no turn be short because the machine is busy."""
-    monkeypatch.setattr(send_turn, "BEGINS", 60.0)
+    """Let no turn be short, or end in parts, because the machine is busy."""
+    for name in ("BEGINS", "_PATIENCE"):
+        monkeypatch.setattr(send_turn, name, 60.0)
 
 
 def sent(house: House) -> list[str]:
