@@ -185,6 +185,14 @@ def test_wrong_settings_are_named(name):
         with pytest.raises(Invalid) as wrong:
             system.check({**peer.settings, field.name: "https://evil.example/?\n"})
         assert wrong.value.field == field.name
+    for address in (
+        "https://evil.example",
+        "http://evil.example:80",
+        "http://10.0.0.1",
+        "http://127.0.0.1.evil.example",
+    ):
+        with pytest.raises(Invalid, match="api_base"):
+            system.hosts({**peer.settings, "api_base": address})
 
 
 @every(NAMES)

@@ -32,6 +32,7 @@ from vault.domain.urls import is_loopback, split_url
 from vault.errors import StartRefused, VaultError
 from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
+from vault.simulator.crm.command import simulate_crm
 
 _ABOUT = "A self-hosted vault for call recordings: encrypted per account, with a recording switch, every access logged."
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -44,6 +45,7 @@ app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")
 app.add_typer(retention, name="retention")
 app.command()(simulate)
+app.command()(simulate_crm)
 app.command()(migrate)
 
 #: With port 0 the system chooses one.

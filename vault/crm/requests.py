@@ -1,7 +1,8 @@
 """Makes requests to the API of a system.
 
-Every system has the setting ``api_base``, the address of a simulated system that takes the place of its own. It is
-for trials: what stands there gets the token.
+Every system has the setting ``api_base``, the address of a simulated system that takes the place of its own, for
+trials. It names no public host, so who may change settings cannot have a stored token sent to his own; and nothing
+inside the operator's network is reached that the operator has not listed.
 """
 
 import base64
@@ -18,7 +19,7 @@ from vault.ports.crm import FormField, Settings
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 API_BASE: Final = FormField(
     name="api_base",
-    pattern=re.compile(r"https?://[a-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?"),
+    pattern=re.compile(r"http://(?:127\.0\.0\.1|[a-z][a-z0-9-]{0,62})(?::[1-9][0-9]{0,4})?"),
     rule="the address of a simulated system, such as http://127.0.0.1:8091",
     is_required=False,
 )
