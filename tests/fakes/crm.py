@@ -119,6 +119,7 @@ def _said(handover: Handover) -> dict[str, Any]:
         handover.callee,
         str(minutes),
         handover.address,
+        *handover.notes,
     ]
     return {"text": " ".join(one or "-" for one in parts)}
 

@@ -99,6 +99,21 @@ async def test_a_note_is_made_changed_and_deleted_on_record(either: House):
     assert {event.actor for event in told} == {ME}
 
 
+async def test_what_is_for_the_crm_is_sealed_in_the_note(either: House):
+    """The row says it too, so that it is found; a bookmark has nothing to hand over."""
+    recording_id = await available(either)
+    own, where = either.vault.playback.own_notes, (either.account.id, recording_id)
+    note = await own.add(*where, NoteContent(at=0, text=WORDS, for_crm=True), author=ME)
+    await add(either, recording_id, 0.1, "mine alone")
+    (row,) = await either.database.read(lambda tx: tx.recording_notes.for_crm(*where))
+    assert row.id == note.id
+    await own.change(*where, note.id, lambda one: replace(one, for_crm=False), author=ME)
+    assert await either.database.read(lambda tx: tx.recording_notes.for_crm(*where)) == []
+    with pytest.raises(Invalid) as refused:
+        await own.add(*where, NoteContent(at=0, text=" ", for_crm=True), author=ME)
+    assert refused.value.field == "for_crm"
+
+
 async def test_only_its_author_sees_a_note(either: House):
     """For another author and for another recording its id is unknown."""
     recording_id = await available(either)

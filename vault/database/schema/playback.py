@@ -3,7 +3,7 @@
 Keys and cuts hold no secret and no personal data; notes are sealed.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, String, Table, text
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, String, Table, false, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -61,6 +61,8 @@ recording_notes = Table(
     Column("recording_id", String, nullable=False),
     # The person or the API key.
     Column("author", String, nullable=False),
+    # Whether it may be handed over to a CRM; the sealed content says so too, and counts.
+    Column("for_crm", Boolean, nullable=False, server_default=false()),
     # Moment and text, under the recording key: they cannot be read without it.
     Column("sealed_note", LargeBinary, nullable=False),
     Column("made_at", Moment, nullable=False),

@@ -8,15 +8,18 @@ from vault.domain.handover.integration import OnRestriction
 
 Desired = Literal["present", "restricted", "absent"]
 #: ``waiting``: nothing was written. ``held``: nothing was, and a person decides. ``unmatched``: nothing will be.
-#: ``unknown``: a write left, and nobody knows whether it arrived.
-HandoverState = Literal["waiting", "held", "unmatched", "unknown", "present", "restricted", "absent"]
+#: ``unknown``: a write left, and nobody knows whether it arrived. ``outdated``: something stands there, and a note
+#: has changed since.
+HandoverState = Literal[
+    "waiting", "held", "unmatched", "unknown", "present", "outdated", "restricted", "absent"
+]
 Step = Literal["none", "create", "probe", "update", "remove", "settle"]
 #: Why a hand-over is held or unmatched.
 Cause = Literal[
     "several_contacts", "no_contact", "refused", "no_number", "internal_number", "number_objects", "switched_off",
 ]  # fmt: skip
 #: In which something may stand in the system.
-THERE: Final[tuple[HandoverState, ...]] = ("unknown", "present", "restricted")
+THERE: Final[tuple[HandoverState, ...]] = ("unknown", "present", "outdated", "restricted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

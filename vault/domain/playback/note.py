@@ -8,6 +8,8 @@ from vault.errors import Invalid
 
 #: Notes of one author for one recording, bookmarks among them.
 MAX_NOTES: Final = 100
+#: Notes of one recording that are handed over to a CRM, those of all authors together.
+MAX_FOR_CRM: Final = 20
 #: Characters of a note.
 MAX_TEXT: Final = 1000
 #: Seconds by which a note may be behind the end: a browser's clock is not exact to the sample.
@@ -20,6 +22,8 @@ class NoteContent:
 
     at: float
     text: str | None
+    #: Whether its author lets it be handed over to the account's CRM.
+    for_crm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class SealedNote:
     recording_id: str
     #: The person or the API key, as in the access log.
     author: str
+    #: As the content says, which counts: to find those few among all.
+    for_crm: bool
     sealed_note: bytes
     made_at: datetime
     changed_at: datetime
@@ -57,4 +63,6 @@ def checked_content(content: NoteContent, duration: float | None) -> NoteContent
     text = (content.text or "").strip()
     if len(text) > MAX_TEXT:
         raise Invalid(f"text must have at most {MAX_TEXT} characters.", field="text")
-    return NoteContent(at=round(content.at, 3), text=text or None)
+    if content.for_crm and not text:
+        raise Invalid("for_crm needs a text: a bookmark has nothing to hand over.", field="for_crm")
+    return NoteContent(at=round(content.at, 3), text=text or None, for_crm=content.for_crm)

@@ -85,14 +85,17 @@ def decode_personal_data(data: bytes) -> PersonalData:
 def encode_note(content: NoteContent) -> bytes:
     """Encode a note: the moment in whole milliseconds, and the text."""
     values: dict[str, Any] = {"at_ms": round(content.at * 1000)}
-    return write_object(values if content.text is None else values | {"text": content.text})
+    values |= {} if content.text is None else {"text": content.text}
+    return write_object(values | {"for_crm": True} if content.for_crm else values)
 
 
 def decode_note(data: bytes) -> NoteContent:
     """Decode a note. Raises Tampered."""
     fields = read_object(data, "A note")
     content = NoteContent(
-        at=fields.integer("at_ms", least=0) / 1000, text=fields.optional(fields.text, "text")
+        at=fields.integer("at_ms", least=0) / 1000,
+        text=fields.optional(fields.text, "text"),
+        for_crm=bool(fields.optional(fields.flag, "for_crm")),
     )
     fields.done()
     return content

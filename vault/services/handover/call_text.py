@@ -1,5 +1,6 @@
 """The text of a call that is handed over: the fields of the policy and the doorway's address, nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.crm.handover import Handover
 from vault.domain.handover.handover import Cause, StoredHandover
+from vault.domain.playback.note import SealedNote
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import GONE, Recording, RecordingKeys
 from vault.errors import Invalid
@@ -18,6 +20,7 @@ from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.playback.doorways import door_of
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.sealed_notes import open_note
 
 #: Digits of a number that stay where it is masked.
 _SHOWN_DIGITS: Final = 4
@@ -53,26 +56,20 @@ class CallTexts:
         self, account_id: str, recording_id: str, handover_id: str, *, masked: bool
     ) -> CallText | None:
         """Return what may be handed over of a recording's call; None if the recording is gone. Raises Unavailable."""
-
-        def find(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None, CallRows | None]:
-            recording = tx.recordings.get(account_id, recording_id)
-            if recording is None or recording.state in GONE:
-                return None, None, None
-            return (
-                recording,
-                tx.recordings.keys(recording_id),
-                read_call_rows(tx, account_id, recording.call_ref),
-            )
-
-        recording, keys, rows = await self.database.read(find)
-        if recording is None or rows is None:
+        found = await self.database.read(lambda tx: _find(tx, account_id, recording_id))
+        if found is None:
             return None
-        own: list[CallFacts] = []
+        recording, keys, rows = found.recording, found.keys, found.rows
+        own, notes = list[CallFacts](), list[str]()
         if keys is not None and keys.details is not None:
-            own.append((await open_recording(self.ring, recording, keys)).details().facts)
+            opened = await open_recording(self.ring, recording, keys)
+            own.append(opened.details().facts)
+            # What the sealed note says counts, whatever the row says.
+            contents = [open_note(opened, row).content for row in found.notes]
+            notes = [one.text for one in contents if one.for_crm and one.text]
         known = await self.call_opener.open(account_id, recording.call_ref, rows, *own)
         address = self.address(account_id, recording_id)
-        text = self._text(recording, known.facts, rows.regions, handover_id, address)
+        text = replace(self._text(recording, known.facts, rows.regions, handover_id, address), notes=notes)
         number, cause = self._other_party(known.facts, text)
         return CallText(
             text=_masked(text) if masked else text,
@@ -126,6 +123,27 @@ class CallTexts:
             return self.numbers.e164(written, regions)
         except Invalid:
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    recording: Recording
+    keys: RecordingKeys | None
+    rows: CallRows
+    #: That their authors let be handed over.
+    notes: Sequence[SealedNote]
+
+
+def _find(tx: Transaction, account_id: str, recording_id: str) -> _Found | None:
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None or recording.state in GONE:
+        return None
+    return _Found(
+        recording=recording,
+        keys=tx.recordings.keys(recording_id),
+        rows=read_call_rows(tx, account_id, recording.call_ref),
+        notes=tx.recording_notes.for_crm(account_id, recording_id),
+    )
 
 
 def _masked(text: Handover) -> Handover:

@@ -49,6 +49,11 @@ class OwnNotes:
         notes = [open_note(opened, row) async for row in paced(rows)]
         return sorted(notes, key=lambda note: (note.content.at, note.id))
 
+    async def has_crm(self, account_id: str) -> bool:
+        """Return whether the account has calls handed over, so that notes can be."""
+        found = await self.database.read(lambda tx: tx.integrations.of_account(account_id))
+        return any(one.state in {"active", "paused"} for one in found)
+
     async def add(self, account_id: str, recording_id: str, content: NoteContent, *, author: str) -> Note:
         """Make a note, or a bookmark. Raises NotFound, Invalid, Refused."""
         opened = await self._open(account_id, recording_id)
@@ -62,6 +67,7 @@ class OwnNotes:
                 text = f"You have {MAX_NOTES} notes on this recording, the maximum. Delete one first."
                 raise Refused(text, reasons=("too_many_notes",))
             tx.recording_notes.add(row)
+            _tell_crm(tx, row)
             tx.events.append(event)
 
         await self.database.write(add)
@@ -95,6 +101,7 @@ class OwnNotes:
             forbid_held_recording(tx, opened.recording)
             if not tx.recording_notes.replace(before, after):
                 raise Busy("Another request changed this note. Send the request again.", retry_after=1)
+            _tell_crm(tx, before, after)
             tx.events.append(event)
 
         await self.database.write(put)
@@ -112,6 +119,7 @@ class OwnNotes:
             forbid_held_recording(tx, opened.recording)
             if not tx.recording_notes.delete(row.id):
                 raise NotFound(_NO_NOTE)
+            _tell_crm(tx, row)
             tx.events.append(event)
 
         await self.database.write(delete)
@@ -150,6 +158,12 @@ class OwnNotes:
             recording_id=opened.recording.id,
             sealed_detail=await self.data_keys.seal_detail(account_id, event_id, detail),
         )
+
+
+def _tell_crm(tx: Transaction, *rows: SealedNote) -> None:
+    """Let what was handed over of the recording follow a change of a note that is for the CRM, or was."""
+    if any(row.for_crm for row in rows):
+        tx.handovers.rewrite(rows[0].recording_id)
 
 
 def _lock(tx: Transaction, recording: Recording) -> None:

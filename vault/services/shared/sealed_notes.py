@@ -24,6 +24,7 @@ def seal_note(opened: OpenedRecording, note: Note, author: str) -> SealedNote:
         account_id=recording.account_id,
         recording_id=recording.id,
         author=author,
+        for_crm=note.content.for_crm,
         sealed_note=seal(opened.key, context, encode_note(note.content)),
         made_at=note.made_at,
         changed_at=note.changed_at,

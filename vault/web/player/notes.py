@@ -36,6 +36,7 @@ class _Asked:
     body: bytes
     at: str
     text: str
+    for_crm: bool
 
     @property
     def where(self) -> tuple[str, str]:
@@ -44,7 +45,7 @@ class _Asked:
 
     def content(self) -> NoteContent:
         """Return what the fields say. Raises Invalid."""
-        return NoteContent(at=seconds_of(self.at), text=_readable(self.text))
+        return NoteContent(at=seconds_of(self.at), text=_readable(self.text), for_crm=self.for_crm)
 
 
 _Act = Callable[[_Asked], Awaitable[None]]
@@ -107,12 +108,20 @@ async def _carry_out(
         if author is None:
             return message("notes.signed_out", language, status=_FORBIDDEN)
         body = await request.body()
-        at, text = (field_in(body, name) for name in ("at", "text"))
-        asked = _Asked(vault=vault, found=found, author=author, body=body, at=at, text=line_feeds(text))
+        at, text, for_crm = (field_in(body, name) for name in ("at", "text", "for_crm"))
+        asked = _Asked(
+            vault=vault,
+            found=found,
+            author=author,
+            body=body,
+            at=at,
+            text=line_feeds(text),
+            for_crm=bool(for_crm),
+        )
         try:
             await act(asked)
         except (Invalid, Refused) as error:
-            mistake = Mistake(why=_why(error), at=at, text=asked.text, note=note)
+            mistake = Mistake(why=_why(error), at=at, text=asked.text, for_crm=asked.for_crm, note=note)
             return await show_player(request, vault, found, mistake)
         except NotFound:
             pass  # Another tab deleted it: the page shows what there is.
@@ -132,5 +141,5 @@ def _readable(text: str) -> str:
 def _why(error: Invalid | Refused) -> str:
     """Return the key of the text that says why."""
     if isinstance(error, Invalid):
-        return "wrong_text" if error.field == "text" else "wrong_at"
+        return f"wrong_{error.field}" if error.field in {"text", "for_crm"} else "wrong_at"
     return next((_WHY[code] for code in error.reasons if code in _WHY), "again")

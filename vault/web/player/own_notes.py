@@ -41,13 +41,22 @@ class ShownNote:
     clock: str
     moment: str
     text: str | None
+    for_crm: bool
 
     @classmethod
     def of(cls, note: Note) -> "ShownNote":
         """Return a note as the page shows it."""
-        at, clock = note.content.at, clock_length(note.content.at)
+        content = note.content
+        at, clock = content.at, clock_length(content.at)
         part = f"{at % 1:.3f}".rstrip("0").removeprefix("0").removesuffix(".")
-        return cls(id=note.id, at=at, clock=clock, moment=f"{clock}{part}", text=note.content.text)
+        return cls(
+            id=note.id,
+            at=at,
+            clock=clock,
+            moment=f"{clock}{part}",
+            text=content.text,
+            for_crm=content.for_crm,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,7 @@ class Mistake:
     why: str
     at: str
     text: str
+    for_crm: bool = False
     note: str | None = None
 
 
@@ -68,6 +78,8 @@ class ShownNotes:
     #: Of the form for a new note: it runs once.
     nonce: str
     mistake: Mistake | None
+    #: Whether the account has calls handed over to a CRM.
+    has_crm: bool
     max_text: int = MAX_TEXT
 
     @property
@@ -107,8 +119,12 @@ async def notes_of(
         return None
     session = found.session
     notes = await vault.playback.own_notes.list(session.account_id, session.recording_id, author=author.id)
-    items = [ShownNote.of(note) for note in notes]
-    return ShownNotes(items=items, nonce=secrets.token_urlsafe(16), mistake=mistake)
+    return ShownNotes(
+        items=[ShownNote.of(note) for note in notes],
+        nonce=secrets.token_urlsafe(16),
+        mistake=mistake,
+        has_crm=await vault.playback.own_notes.has_crm(session.account_id),
+    )
 
 
 def seconds_of(text: str) -> float:

@@ -89,6 +89,16 @@ class HandoverRows(Rows):
         """Let what stands of a recording in other systems be removed there, if nobody has said so yet."""
         remove_handovers_of(self._db, recording_id)
 
+    def rewrite(self, recording_id: str) -> None:
+        """Let what stands of a recording in other systems be written there again: a note for them has changed."""
+        mine = (_H.recording_id == recording_id) & (_H.desired == "present")
+        changed = update(handovers).where(mine, _H.state.in_(["present", "outdated", "unknown"]))
+        state = case((_H.state == "present", "outdated"), else_=_H.state)
+        changed = changed.values(
+            state=state, version=_H.version + 1, changed_at=DatabaseNow(), queued_at=None
+        )
+        self._queue([_handover(row) for row in self._db.execute(changed.returning(*_COLUMNS))])
+
     def again(self, handover_id: str) -> None:
         """Put a hand-over into the outbox again: somebody has decided on it."""
         changed = update(handovers).where(_H.id == handover_id).values(version=_H.version + 1)

@@ -11,7 +11,7 @@ from vault.database.schema.accounts import api_keys
 from vault.database.schema.playback import recording_notes
 from vault.database.schema.sign_in import people, sign_in_connections
 from vault.database.stores.rows import Rows
-from vault.domain.playback.note import MAX_NOTES, SealedNote
+from vault.domain.playback.note import MAX_FOR_CRM, MAX_NOTES, SealedNote
 
 _N, _P, _C, _K = recording_notes.c, people.c, sign_in_connections.c, api_keys.c
 
@@ -76,6 +76,12 @@ class NoteRows(Rows):
             for row in self._db.execute(query.order_by(_N.id).limit(limit)).mappings()
         ]
 
+    def for_crm(self, account_id: str, recording_id: str) -> Sequence[SealedNote]:
+        """Return the notes on a recording that their authors let be handed over, the first MAX_FOR_CRM made."""
+        mine = (_N.account_id == account_id) & (_N.recording_id == recording_id) & _N.for_crm
+        query = select(recording_notes).where(mine).order_by(_N.made_at, _N.id).limit(MAX_FOR_CRM)
+        return [SealedNote(**row) for row in self._db.execute(query).mappings()]
+
     def count(self, recording_id: str, author: str) -> int:
         """Return how many notes an author has on a recording."""
         mine = (_N.recording_id == recording_id) & (_N.author == author)
@@ -90,7 +96,8 @@ class NoteRows(Rows):
     def replace(self, before: SealedNote, after: SealedNote) -> bool:
         """Write a note's new content; False if another request has changed or deleted it."""
         mine = (_N.id == before.id) & (_N.sealed_note == before.sealed_note)
-        values = {"sealed_note": after.sealed_note, "changed_at": after.changed_at}
+        names = ("sealed_note", "for_crm", "changed_at")
+        values = {name: getattr(after, name) for name in names}
         return self._db.execute(update(recording_notes).where(mine).values(values)).rowcount == 1
 
     def delete(self, note_id: str) -> bool:

@@ -31,10 +31,12 @@ class NoteIn(Body):
     at: _Seconds
     #: What to write down there. Without it the note is a bookmark.
     text: Words | None = None
+    #: Whether it is handed over to the account's CRM.
+    for_crm: bool = False
 
     def content(self) -> NoteContent:
         """Convert to the note's content."""
-        return NoteContent(at=self.at, text=self.text)
+        return NoteContent(at=self.at, text=self.text, for_crm=self.for_crm)
 
 
 class NotePatchIn(Body):
@@ -43,6 +45,7 @@ class NotePatchIn(Body):
     at: _Seconds = 0
     #: Null makes it a bookmark.
     text: Words | None = None
+    for_crm: bool = False
 
     def merged(self, before: NoteContent) -> NoteContent:
         """Return the content ``before`` with the sent fields replaced."""
@@ -56,6 +59,8 @@ class NoteOut(BaseModel):
     at: float
     #: Null for a bookmark.
     text: str | None = None
+    #: Whether its author lets it be handed over to the account's CRM.
+    for_crm: bool
     made_at: MomentOut
     changed_at: MomentOut
 
@@ -64,7 +69,12 @@ class NoteOut(BaseModel):
         """Show a note."""
         content = note.content
         return cls(
-            id=note.id, at=content.at, text=content.text, made_at=note.made_at, changed_at=note.changed_at
+            id=note.id,
+            at=content.at,
+            text=content.text,
+            for_crm=content.for_crm,
+            made_at=note.made_at,
+            changed_at=note.changed_at,
         )
 
 

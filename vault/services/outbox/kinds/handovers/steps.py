@@ -102,7 +102,11 @@ def finish(
         locked = tx.handovers.lock(handover.id)
         if locked is None:
             return
-        tx.handovers.put(replace(locked, changed_at=tx.now(), **changes))
+        done = replace(locked, changed_at=tx.now(), **changes)
+        if done.state == "present" and locked.version != handover.version:
+            # What was written is that of before, such as a note.
+            done = replace(done, state="outdated")
+        tx.handovers.put(done)
         if event is not None:
             log_handover(tx, event, locked, more=more)
             tx.integrations.succeeded(handover.integration_id, tx.now())
