@@ -77,6 +77,23 @@ def test_a_proof_of_another_log_of_the_same_name_is_refused(house: House, tenant
     assert verify(Signer(name=own.name, secret=bytes(range(32)))) == 422
 
 
+def test_a_leaf_that_was_typed_stays_with_a_refused_file(house: House, tenant: Tenant):
+    """Whatever the file is, an audio file or none; also a leaf that is none itself. Nothing of it is markup."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/log/verify"
+    leaf = base64.b64encode(b"a leaf").decode()
+    for typed, file in ((leaf, AUDIO), (leaf, b""), (leaf, b"{"), ("</textarea>é", b"callvault")):
+        answer = client.post(path, data={"leaf": typed}, files={"file": ("a", file, "audio/wav")})
+        assert answer.status_code == 422, file
+        shown = re.search(r'<textarea id="field-leaf"[^>]*>\n(.*?)</textarea>', answer.text, re.DOTALL)
+        assert shown is not None
+        assert html.unescape(shown[1]).replace("\ufffd", "") == typed.replace("é", "")
+    broken = client.post(
+        path, content=b"nothing", headers={"content-type": "multipart/form-data; boundary=a"}
+    )
+    assert broken.status_code == 422
+    assert 'id="field-leaf"' in broken.text
+
+
 def test_the_log_is_filtered_by_what_happened_and_by_whom(house: House, tenant: Tenant):
     """By a type, a group of types, a listener or an actor; more of it keeps the filter."""
     recording = tenant.uploaded(AUDIO)

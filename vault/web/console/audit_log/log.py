@@ -50,6 +50,8 @@ _FILTERS: Final = ("recording", "kind", "listener", "actor", "from", "to", "curs
 #: One file at a time: to read one of megabytes takes a quarter of a second of CPU.
 _VERIFIER: Final = Threads("verify", 1)
 _MAX_INDEX: Final = 2**62
+#: Characters of the field for a leaf.
+_MAX_LEAF: Final = 20_000
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -201,18 +203,19 @@ async def show_verification(here: Auditing) -> Response:
 @router.post("/log/verify")
 @comes_back(show_verification)
 async def verify_file(here: Auditing) -> Response:
-    """Verify a receipt, or a proof with its leaf, by the log's own key. Nothing is stored."""
-    fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
+    """Verify a receipt, or a proof with its leaf, by the log's own key. Nothing is stored; a typed leaf stays."""
+    fields: dict[str, bytes] = {}
     try:
+        fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
         # With the context of the request, which has the language of the page.
         right = await _VERIFIER.run(
             copy_context().run, _verify, fields, here.vault.audit_log.proofs.verifier_key()
         )
     except WordedInvalid as error:
-        return _verification(here, missing=str(error))
+        return _verification(here, fields, missing=str(error))
     except VaultError as error:
-        return _verification(here, wrong=str(error))
-    return _verification(here, right)
+        return _verification(here, fields, wrong=str(error))
+    return _verification(here, fields, right)
 
 
 def _verify(fields: dict[str, bytes], key: str) -> str:
@@ -254,8 +257,19 @@ def _leaf_of(proof: bytes, typed: bytes) -> bytes:
         raise WordedInvalid(gettext(_NO_LEAF), field="leaf") from error
 
 
-def _verification(here: Here, right: str = "", *, wrong: str = "", missing: str = "") -> Response:
-    """Show the form. ``wrong`` says why a file proves nothing, ``missing`` what is needed to check it."""
+def _verification(
+    here: Here,
+    fields: Mapping[str, bytes] | None = None,
+    right: str = "",
+    *,
+    wrong: str = "",
+    missing: str = "",
+) -> Response:
+    """Show the form, with the leaf of ``fields``. A file has to be chosen again: no page can fill that in.
+
+    ``wrong`` says why a file proves nothing, ``missing`` what is needed to check it.
+    """
+    typed = (fields or {}).get("leaf", b"").decode("ascii", "replace")[:_MAX_LEAF]
     return Tab(SECTION, TABS, "/log/verify").page(
         here,
         "log_verify.html",
@@ -265,5 +279,6 @@ def _verification(here: Here, right: str = "", *, wrong: str = "", missing: str 
         right=right,
         wrong=wrong,
         missing=missing,
-        values=here.form.values(),
+        max_leaf=_MAX_LEAF,
+        values={"leaf": typed} if typed else here.form.values(),
     )
