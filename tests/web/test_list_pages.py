@@ -63,6 +63,7 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("get_recipient", "covers"): _SET,
     ("get_sign_in_connection", "scopes"): _SET,
     ("get_sign_in_connection", "claim"): _SET,
+    ("get_sign_in_connection", "acr_values"): _SET,
     ("get_sign_in_connection", "roles"): _SET,
     ("get_member", "roles"): _SET,
     ("get_member", "agents"): _SET,

@@ -92,8 +92,11 @@ async def test_any_rule_needs_two_for_who_signs_in(either: House, verb: Verb):
         return await either.vault.sign_in.connections.set(account, name, change, actor=FIRST)
 
     await connect("main")
+    await connect("strong", acr_values=("phr", "mfa"))
     await rule(either, verb)
     for name, more in (
+        ("strong", {"acr_values": ()}),
+        ("strong", {"acr_values": ("phr", "pwd")}),
         ("evil", {}),
         ("evil", {"roles": ()}),
         ("main", {"issuer": "https://other.example"}),
@@ -104,6 +107,8 @@ async def test_any_rule_needs_two_for_who_signs_in(either: House, verb: Verb):
             await connect(name, **more)
         assert needed.value.verb == "sign_in_connection"
     assert (await connect("main", roles=())).settings.roles == ()
+    for name in ("strong", "main"):
+        assert (await connect(name, roles=(), acr_values=("phr",))).settings.acr_values == ("phr",)
 
 
 async def test_a_change_that_gives_nothing_hides_nobody(either: House):

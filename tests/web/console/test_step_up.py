@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -230,3 +231,36 @@ def test_a_person_of_a_provider_confirms_there(scene: Scene):
         shown = browser.get("/console/verification?asked=1").text
         assert ("did not say that it asked you" in shown) == (status != 200)
     assert "max_age" not in scene.browser().get(scene.connection["sign_in_url"]).headers["location"]
+
+
+def test_a_connection_names_how_its_people_confirm(scene: Scene):
+    """The provider is asked for it, and counts only if it says that it did. Wrong: to believe what was asked for."""
+    require(scene.tenant)
+    connection = scene.put("strong", acr_values=["phr", "urn:strong:1"])
+    strong = replace(scene, connection=connection)
+    path, now = f"{scene.home}/access/keys", int(datetime.now(UTC).timestamp())
+    try:
+        for number, (acr, status) in enumerate(
+            ((None, 409), ("pwd", 409), (["phr"], 409), ("phr urn:strong:1", 409), ("urn:strong:1", 200))
+        ):
+            said = {} if acr is None else {"acr": acr}
+            scene.provider.claims = {"groups": ["boss"], "name": "Ada", "auth_time": now, **said}
+            browser = strong.browser()
+            went = browser.get(connection["sign_in_url"], params={"fresh": "1"}).headers["location"]
+            assert parse_qs(urlsplit(went).query)["acr_values"] == ["phr urn:strong:1"]
+            strong.sign_in(browser, fresh="1", next="/console/verification?asked=1")
+            sent = {"title": "k", "scopes": "audit:read", "nonce": f"acr{number}"}
+            assert browser.post(path, data=sent).status_code == status, acr
+        usual = scene.browser().get(connection["sign_in_url"]).headers["location"]
+        assert "acr_values" not in usual
+        page = scene.browser()
+        assert page.post("/console/sign-in", data={"key": scene.house.key}).status_code == 303
+        assert 'value="phr urn:strong:1"' in page.get(f"{scene.home}/access/sign-in/strong").text
+        wrong = scene.house.admin.put(
+            scene.tenant.url("/sign-in-connections/strong"),
+            json={"issuer": scene.provider.issuer, "client_id": "c", "acr_values": ['a"b']},
+        )
+        assert (wrong.status_code, "acr_values" in wrong.text) == (422, True)
+    finally:
+        scene.house.admin.delete(scene.tenant.url("/sign-in-connections/strong"))
+        scene.tenant.http.put(scene.tenant.url("/step-up"), json={"required": False})

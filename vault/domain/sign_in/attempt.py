@@ -119,15 +119,22 @@ class Client:
 
 
 def authorization_url(
-    metadata: ProviderMetadata, client: Client, attempt: Attempt, *, fresh: bool = False
+    metadata: ProviderMetadata,
+    client: Client,
+    attempt: Attempt,
+    *,
+    fresh: bool = False,
+    acr_values: Sequence[str] = (),
 ) -> str:
     """Return the address at the provider to which the browser goes.
 
-    ``fresh``: the provider asks the person again, whatever session it has (Core, section 3.1.2.1).
+    ``fresh``: the provider asks the person again, whatever session it has, in one of the ways that ``acr_values`` name
+    (Core, section 3.1.2.1).
     """
+    ways = {"acr_values": " ".join(acr_values)} if acr_values else {}
     query = urlencode(
         {
-            **({"max_age": "0"} if fresh else {}),
+            **({"max_age": "0", **ways} if fresh else {}),
             "response_type": "code",
             "client_id": client.client_id,
             "redirect_uri": client.redirect_uri,

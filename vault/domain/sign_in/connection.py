@@ -54,6 +54,8 @@ class ProviderSettings:
     roles: tuple[RoleMapping, ...]
     #: A private key made by the vault, with which it signs instead of sending a secret.
     client_key: str | None = field(default=None, repr=False)
+    #: Values of ``acr``, one of which a confirmation needs; empty: any.
+    acr_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,9 @@ def check_settings(settings: ProviderSettings) -> None:
         raise Invalid(
             "scopes must be printable ASCII without spaces, quotes and backslashes.", field="scopes"
         )
+    if not all(map(_SCOPE.fullmatch, settings.acr_values)):
+        text = "acr_values must be printable ASCII without spaces, quotes and backslashes."
+        raise Invalid(text, field="acr_values")
     if not settings.client_id.isascii() or not settings.client_id.isprintable():
         raise Invalid("client_id must be printable ASCII.", field="client_id")
     pairs = [(mapping.value, mapping.role) for mapping in settings.roles]
@@ -191,6 +196,7 @@ def decode_settings(text: str) -> ProviderSettings:
             for mapping in values["roles"]
         ),
         client_key=values.get("client_key"),
+        acr_values=tuple(values.get("acr_values", ())),
     )
 
 
@@ -214,15 +220,7 @@ def with_ids(
     )
     earlier_ids = {mapping.id for mapping in mappings.values()}
     left = {mapping.id for mapping in roles}
-    settings = ProviderSettings(
-        issuer=after.issuer,
-        client_id=after.client_id,
-        client_secret=after.client_secret,
-        scopes=after.scopes,
-        claim=after.claim,
-        roles=roles,
-        client_key=after.client_key,
-    )
+    settings = replace(after, roles=roles)
     gone = [] if before is None else [mapping for mapping in before.roles if mapping.id not in left]
     return settings, [mapping for mapping in roles if mapping.id not in earlier_ids], gone
 
@@ -258,8 +256,11 @@ def require_room(connection: SealedConnection, others: Sequence[SealedConnection
 def opens_sign_in(
     before: ProviderSettings | None, after: ProviderSettings, granted: Sequence[RoleMapping]
 ) -> bool:
-    """Return whether a change gives a role, or lets another provider, client or claim say who somebody is."""
-    return before is None or bool(granted) or not is_same_client(before, after) or before.claim != after.claim
+    """Return whether a change gives a role, or lets another provider, client, claim or ``acr`` say who it is."""
+    if before is None or granted or not is_same_client(before, after) or before.claim != after.claim:
+        return True
+    weaker = not after.acr_values or set(after.acr_values) - set(before.acr_values)
+    return bool(before.acr_values and weaker)
 
 
 def is_same_client(before: ProviderSettings | None, after: ProviderSettings) -> bool:

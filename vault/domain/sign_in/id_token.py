@@ -89,8 +89,14 @@ def check_id_token(
     return IdToken(subject=subject, session=_name(claims, "sid"), claims=claims)
 
 
-def verified_at(token: IdToken, now: datetime) -> datetime | None:
-    """Return when the provider says that it asked the person (Core, section 2); None if it says nothing usable."""
+def verified_at(token: IdToken, acr_values: Sequence[str], now: datetime) -> datetime | None:
+    """Return when the provider says that it asked the person (Core, section 2); None if it says nothing usable.
+
+    With ``acr_values`` it must also say that it did so in one of these ways: it may take them as a wish only
+    (section 5.5.1.1).
+    """
+    if acr_values and token.claims.get("acr") not in acr_values:
+        return None
     said = token.claims.get("auth_time")
     latest = now.timestamp() + SKEW.total_seconds()
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= latest:

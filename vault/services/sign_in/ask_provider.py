@@ -87,7 +87,10 @@ class AskProvider:
     async def address(self, connection: SignInConnection, attempt: Attempt, *, fresh: bool = False) -> str:
         """Return the address at the provider; ``fresh``: where it asks again. Raises SignInRefused, Unavailable."""
         documents = await self.documents.of(connection.settings.issuer)
-        return authorization_url(documents.metadata, self._client(connection), attempt, fresh=fresh)
+        acr_values = connection.settings.acr_values
+        return authorization_url(
+            documents.metadata, self._client(connection), attempt, fresh=fresh, acr_values=acr_values
+        )
 
     async def end_address(self, connection: SignInConnection) -> str | None:
         """Return the address at which the provider's session ends. Raises SignInRefused, Unavailable."""
@@ -124,7 +127,7 @@ class AskProvider:
             # Of the ID token alone: it is signed.
             stable_subject=stable_subject(issuer, checked.subject, checked.claims),
             session=checked.session,
-            verified_at=verified_at(checked, self.clock()),
+            verified_at=verified_at(checked, connection.settings.acr_values, self.clock()),
             role_ids=tuple(mapping.id for mapping in connection.settings.roles if mapping.value in values),
         )
 

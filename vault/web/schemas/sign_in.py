@@ -54,6 +54,9 @@ class SignInConnectionIn(Body):
     )
     #: A person who matches none of these is signed in and sees nothing.
     roles: Annotated[list[RoleMappingIn], Field(max_length=MAX_ROLES)] = Field(default_factory=list)
+    #: How the provider must have asked a person who confirms before a weighty act: values of `acr`, such as
+    #: `phr`. They are asked for as `acr_values`, and the ID token must have one of them. Empty: any way.
+    acr_values: Annotated[list[_ScopeName], Field(max_length=10)] = Field(default_factory=list)
 
     def change(self) -> ConnectionChange:
         """Convert to the service's change. Raises Invalid."""
@@ -66,6 +69,7 @@ class SignInConnectionIn(Body):
             roles=tuple(
                 RoleMapping(value=one.value, role=one.role, agents=tuple(one.agents)) for one in self.roles
             ),
+            acr_values=tuple(self.acr_values),
         )
         own_key = self.client_authentication == "private_key_jwt"
         if own_key and self.client_secret is not None:
@@ -96,6 +100,7 @@ class SignInConnectionOut(BaseModel):
     scopes: list[str]
     claim: list[str]
     roles: list[RoleMappingOut]
+    acr_values: list[str]
     #: The address that people open to sign in.
     sign_in_url: str
     #: To enter at the provider as the redirect URI.
@@ -126,6 +131,7 @@ class SignInConnectionOut(BaseModel):
                 for one in settings.roles
                 if one.role != "operator"
             ],
+            acr_values=list(settings.acr_values),
             sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
             redirect_uri=f"{public_url}/console/callback/{connection.id}",
             back_channel_logout_uri=f"{public_url}/console/back-channel/{connection.id}",

@@ -73,6 +73,7 @@ def _body(form: Form) -> dict[str, Any]:
         "client_id": form.text("client_id"),
         "scopes": form.text("scopes").split(),
         "claim": form.lines("claim"),
+        "acr_values": form.text("acr_values").split(),
         "roles": [
             {"value": value, "role": form.text(f"roles.{n}.role"), "agents": form.lines(f"roles.{n}.agents")}
             for n in range(MAX_ROLES + 1)
@@ -104,6 +105,7 @@ def _values(connection: SignInConnection) -> dict[str, str]:
         "authentication": _authentication(settings),
         "scopes": " ".join(settings.scopes),
         "claim": "\n".join(settings.claim),
+        "acr_values": " ".join(settings.acr_values),
     }
     for place, one in enumerate(settings.roles):
         values |= {f"roles.{place}.value": one.value, f"roles.{place}.role": one.role}
