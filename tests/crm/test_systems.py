@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import unquote_plus
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.crm.walk import (
     BY_NAME,
     HANDOVER,
+    NOW,
     NUMBER,
     RESTRICTED,
     SIGNIFICANT,
@@ -16,6 +18,7 @@ from tests.crm.walk import (
     handed_over,
     ready,
 )
+from vault.domain.crm.handover import Handover
 from vault.domain.crm.verdict import Accepted, Gone, Kept, Unauthorized, Unclear
 from vault.errors import Invalid
 from vault.simulator.crm.crm import Fault
@@ -23,6 +26,7 @@ from vault.simulator.crm.registry import SIMULATED_CRM
 from vault.simulator.exchange import json_reply
 
 NAMES = sorted(BY_NAME)
+NEXT_DAY = NOW + timedelta(days=1)
 WITH_CONTACTS = [name for name in NAMES if BY_NAME[name].audience == "contact"]
 #: The number of somebody in another country, with the same national digits.
 FOREIGN = "+352612345678"
@@ -90,6 +94,30 @@ def test_a_creation_whose_answer_was_lost_is_found_by_a_probe(name):
     assert walk.remote is not None
     assert isinstance(walk.remove()[-1], Accepted)
     assert walk.stands() == 0
+
+
+@every(NAMES)
+def test_a_lost_creation_is_found_when_the_call_is_erased(name):
+    """Then the vault knows the id and when it wrote, and nothing of the call: the record is removed all the same."""
+    walk = ready(name)
+    walk.peer.faults.append(Fault(reply=json_reply(502, {}), is_after=True))
+    assert isinstance(walk.create(), Unclear)
+    walk.peer.index()
+    bare = Handover(id=HANDOVER.id, address=HANDOVER.address, state="restricted", started_at=NEXT_DAY)
+    walk.probe(bare)
+    assert walk.remote is not None
+    before = times_of(walk)
+    assert all(isinstance(verdict, Accepted) for verdict in walk.update(bare))
+    assert times_of(walk) == before
+    walk.remove()
+    assert walk.stands() == 0
+
+
+def times_of(walk):
+    """Return the times of the call that its record has."""
+    fields = [record.fields for record in walk.peer.records.values()]
+    names = ("hs_timestamp", "ActivityDate", "Call_Start_Time", "due_date", "due_time")
+    return [one.get(name) for one in fields for name in names if name in one]
 
 
 @every(NAMES)

@@ -186,7 +186,10 @@ class CrmSystem(ABC):
 
     @abstractmethod
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:
-        """Return the search for the record of a hand-over whose creation had an unknown outcome."""
+        """Return the search for the record of a hand-over whose creation had an unknown outcome.
+
+        The call may be erased meanwhile: then the hand-over says its id, and a time before the creation, alone.
+        """
 
     @abstractmethod
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:

@@ -140,17 +140,15 @@ class HubSpot(CrmSystem):
         return None if call is None else {"call": call}
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:
-        """Return the request for the call by its own property; without one, a search by its second and contact."""
+        """Return the request for the call by its own property; without one, a search for the newest of the contact."""
         if own := access.settings.get(ID_PROPERTY.name):
             query = {"idProperty": own, "properties": "hs_call_body"}
             return _request("GET", f"{_OBJECTS}/calls/{path_id(handover.id)}", access, query=query)
-        filters = [{"propertyName": "hs_timestamp", "operator": "EQ", "value": _milliseconds(handover)}]
-        if target.id:
-            filters.append({"propertyName": "associations.contact", "operator": "EQ", "value": target.id})
+        clause = {"propertyName": "associations.contact", "operator": "EQ", "value": target.id}
         body = {
-            "filterGroups": [{"filters": filters}],
+            "filterGroups": [{"filters": [clause]}],
             "properties": ["hs_call_body"],
-            "sorts": [],
+            "sorts": [{"propertyName": "hs_createdate", "direction": "DESCENDING"}],
             "limit": HITS,
             "after": "0",
         }
@@ -223,9 +221,8 @@ def _request(
 
 
 def _properties(handover: Handover) -> dict[str, str]:
-    """Return what a call says. Every value is a string; numbers and times of a restricted one are blank."""
+    """Return what a call says. Every value is a string; what a restricted one says of the call is blank."""
     properties = {
-        "hs_timestamp": write_rfc3339(handover.started_at),
         "hs_call_title": title_of(handover),
         "hs_call_body": as_html(lines_of(handover)),
         "hs_call_status": "COMPLETED",
@@ -235,16 +232,13 @@ def _properties(handover: Handover) -> dict[str, str]:
         return properties
     length = handover.duration
     known = {
+        "hs_timestamp": write_rfc3339(handover.started_at),
         "hs_call_direction": None if handover.direction is None else handover.direction.upper(),
         "hs_call_duration": None if length is None else str(int(length.total_seconds() * 1000)),
         "hs_call_from_number": handover.caller,
         "hs_call_to_number": handover.callee,
     }
     return properties | {name: value for name, value in known.items() if value is not None}
-
-
-def _milliseconds(handover: Handover) -> str:
-    return str(int(handover.started_at.timestamp() * 1000))
 
 
 def _candidate(item: object) -> Candidate | None:

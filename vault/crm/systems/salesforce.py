@@ -273,10 +273,11 @@ def _id(value: object, *path: str | int) -> str | None:
 def _fields(handover: Handover) -> dict[str, object]:
     is_shown = handover.state == "present"
     direction, length = handover.direction, handover.duration
+    day = {"ActivityDate": f"{handover.started_at.astimezone(UTC):%Y-%m-%d}"} if is_shown else {}
     return {
+        **day,
         "Subject": title_of(handover),
         "Status": "Completed",
-        "ActivityDate": f"{handover.started_at.astimezone(UTC):%Y-%m-%d}",
         "Description": as_plain(lines_of(handover)),
         "CallType": direction.capitalize() if is_shown and direction is not None else None,
         "CallDurationInSeconds": int(length.total_seconds()) if is_shown and length is not None else None,

@@ -44,6 +44,8 @@ _DENIED: Final = frozenset(
     {"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "PERMISSION_DENIED", "FEATURE_NOT_SUPPORTED"}
 )
 _DOUBLE: Final = frozenset({"DUPLICATE_DATA"})
+#: Calls that a probe reads: the most of one page.
+_CALLS: Final = 200
 _NO_DURATION: Final = "0:00"
 _SUCCESS: Final = frozenset({"SUCCESS", ""})
 
@@ -145,13 +147,18 @@ class Zoho(CrmSystem):
         return None if call is None else {"call": call}
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:  # noqa: ARG002 - the port's
-        """Return the search for calls that began in the same second."""
-        query = {"criteria": f"(Call_Start_Time:equals:{_start(handover)})", "fields": "Subject,Description"}
+        """Return the search for the calls beside the contact."""
+        beside = "Who_Id" if target.kind == "contact" else "What_Id"
+        query = {
+            "criteria": f"({beside}:equals:{target.id})",
+            "fields": "Subject,Description",
+            "per_page": str(_CALLS),
+        }
         return _request("GET", "Calls/search", access, query=query)
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the port's
         """Read the call whose description has the id of this hand-over."""
-        for item in items_at(json_of(reply), "data"):
+        for item in items_at(json_of(reply), "data", most=_CALLS):
             if handover.id in (text_at(item, "Description") or "") and (call := id_at(item, "id")):
                 return {"call": call}
         return None
@@ -244,20 +251,16 @@ def _request(
     return request(method, f"{_base(access.settings)}/crm/v8/{path}", headers, body, query)
 
 
-def _start(handover: Handover) -> str:
-    return f"{handover.started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S+00:00}"
-
-
 def _fields(handover: Handover) -> dict[str, object]:
     fields: dict[str, object] = {
         "Subject": title_of(handover),
         "Description": as_plain(lines_of(handover)),
-        "Call_Start_Time": _start(handover),
     }
     # Zoho wants type and duration of a call that is over; a missing direction is shown as inbound.
     is_shown = handover.state == "present"
     fields["Call_Duration"] = clock(handover.duration) if is_shown and handover.duration else _NO_DURATION
     if is_shown:
+        fields["Call_Start_Time"] = f"{handover.started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S+00:00}"
         fields["Call_Type"] = (handover.direction or "inbound").capitalize()
     return fields
 

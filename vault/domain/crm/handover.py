@@ -16,6 +16,7 @@ class Handover:
     """The whole text of a record. It has no repr, since it holds personal data.
 
     While a recording is restricted, adapters write ``id``, ``address`` and that it is restricted, and nothing else.
+    Then, and after an erasure, ``started_at`` is not that of the call, and no later than the creation of the record.
     """
 
     #: Random; nothing can be learnt from it. The record carries it, so that a probe finds it.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from vault.simulator.crm.crm import BadRequest, Contact, Record, SimulatedCrm, json_body
@@ -90,9 +89,7 @@ class SimulatedHubSpot(SimulatedCrm):
             )
         if one.is_new or one.removed:
             return False
-        if name == "associations.contact":
-            return one.owner == value
-        return name == "hs_timestamp" and _milliseconds(one.fields["hs_timestamp"]) == value
+        return name == "associations.contact" and one.owner == value
 
     def _shown(self, one: Contact | Record) -> dict[str, Any]:
         if isinstance(one, Record):
@@ -157,10 +154,6 @@ def _body(asked: VaultRequest) -> dict[str, Any]:
         return json_body(asked)
     except ValueError:
         raise BadRequest(_error(400, "VALIDATION_ERROR")) from None
-
-
-def _milliseconds(time: str) -> str:
-    return str(int(datetime.fromisoformat(time).timestamp() * 1000))
 
 
 def _error(status: int, category: str, code: str | None = None, name: str | None = None) -> Reply:

@@ -80,13 +80,13 @@ class SimulatedZoho(SimulatedCrm):
         return json_reply(200, {"data": hits, "info": {"more_records": False}}, HEADERS)
 
     def _probe(self, asked: VaultRequest) -> Reply:
-        found = re.fullmatch(r"\(Call_Start_Time:equals:([0-9T:+-]+)\)", asked.parameter("criteria") or "")
+        found = re.fullmatch(r"\((?:Who|What)_Id:equals:([0-9]+)\)", asked.parameter("criteria") or "")
         if found is None:
             raise BadRequest(json_reply(400, {"code": "INVALID_QUERY", "status": "error"}))
         hits = [
             {"id": one.id, **one.fields}
             for one in self.records.values()
-            if one.fields["Call_Start_Time"] == found[1] and not one.is_new and not one.removed
+            if one.owner == found[1] and not one.is_new and not one.removed
         ]
         return json_reply(200, {"data": hits}, HEADERS) if hits else Reply(status=204)
 
