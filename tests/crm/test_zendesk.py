@@ -64,6 +64,21 @@ def test_a_ticket_on_which_people_wrote_is_not_deleted():
     assert "I will call back." in "".join(walk.peer.shown())
 
 
+def test_a_comment_on_a_later_page_is_redacted_too():
+    """A busy ticket has up to 5,000 comments; one that is not seen would be taken as removed."""
+    for walk in (ready("zendesk"), alone()):
+        walk.create()
+        assert walk.remote is not None
+        for number in range(250):
+            comment = {"public": False, "html_body": f"Answer {number}"}
+            walk.peer._comment(walk.remote["ticket"], comment, 200)
+        walk.update(RESTRICTED)
+        assert "Ann Lee" not in "".join(walk.peer.shown())
+        walk.remove()
+        assert walk.stands() == 0
+        assert not walk.peer.tickets[walk.remote["ticket"]]["deleted"]
+
+
 def test_the_same_creation_twice_is_one_ticket():
     """The key of idempotency is the id of the hand-over."""
     walk = alone()

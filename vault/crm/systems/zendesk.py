@@ -33,6 +33,9 @@ from vault.domain.crm.verdict import Gone, Refused, Residue, Unclear, Verdict
 from vault.ports.crm import CrmSystem, FormField, Settings
 
 SCOPES: Final = ("read", "write")
+#: Comments on a page: the most.
+PAGE: Final = 100
+_NEXT: Final = re.compile(r"[?&]page=([1-9][0-9]{0,2})(?![0-9])")
 _EXTERNAL: Final = "callvault:"
 _OPEN: Final = frozenset({"new", "open", "pending", "hold"})
 _TAG: Final = re.compile(r"(<[^<>]*>)")
@@ -168,7 +171,7 @@ class Zendesk(CrmSystem):
             if text_at(item, "external_id") == _EXTERNAL + handover.id:
                 return _ids(item)
         if target.parent and any(
-            handover.id in (text_at(one, "body") or "") for one in items_at(answer, "comments")
+            handover.id in (text_at(one, "body") or "") for one in items_at(answer, "comments", most=PAGE)
         ):
             return {"ticket": target.parent}
         return None
@@ -186,12 +189,12 @@ class Zendesk(CrmSystem):
     def follow(
         self, act: Act, reply: CrmReply, remote: RemoteIds, handover_id: str, access: CrmAccess
     ) -> Sequence[CrmRequest]:
-        """Return a redaction of each comment of this hand-over, once the comments were read.
+        """Return a redaction of each comment of this hand-over, once they were read, and the next page of comments.
 
-        A ticket that the vault created is deleted, unless people have written on it since.
+        A ticket that the vault created is deleted, unless people have written on it since, or it has a second page.
         """
         answer = json_of(reply)
-        items = items_at(answer, "comments")
+        items = items_at(answer, "comments", most=PAGE)
         if act not in {"update", "remove"} or at(answer, "comments") is None:
             return ()
         own = [item for item in items if handover_id in (text_at(item, "body") or "")]
@@ -200,8 +203,11 @@ class Zendesk(CrmSystem):
             for item in own
             if (comment := id_at(item, "id"))
         ]
+        if further := _NEXT.search((text_at(answer, "next_page") or "")[:1000]):
+            return [*requests, _comments(remote["ticket"], access, page=further[1])]
         black = sum(_BLACK in (text_at(item, "body") or "") for item in items)
-        if act == "remove" and "own" in remote and len(own) + black >= len(items):
+        is_alone = text_at(answer, "previous_page") is None and len(own) + black >= len(items)
+        if act == "remove" and "own" in remote and is_alone:
             requests.append(_request("DELETE", f"tickets/{path_id(remote['ticket'])}.json", access))
         return requests
 
@@ -251,8 +257,8 @@ def _comment(handover: Handover) -> Mapping[str, object]:
     return comment
 
 
-def _comments(ticket: str, access: CrmAccess) -> CrmRequest:
-    query = {"sort_order": "desc", "per_page": "50"}
+def _comments(ticket: str, access: CrmAccess, page: str = "1") -> CrmRequest:
+    query = {"sort_order": "desc", "per_page": str(PAGE), "page": page}
     return _request("GET", f"tickets/{path_id(ticket)}/comments.json", access, query=query)
 
 

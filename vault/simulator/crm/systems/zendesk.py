@@ -112,10 +112,7 @@ class SimulatedZendesk(SimulatedCrm):
 
     def _one(self, asked: VaultRequest, number: str) -> Reply:
         if asked.path.endswith("/comments.json") and asked.method == "GET":
-            comments = [one.fields for one in self.records.values() if one.owner == number]
-            return json_reply(
-                200, {"comments": comments[::-1], "next_page": None, "count": len(comments)}, HEADERS
-            )
+            return self._list_comments(asked, number)
         if asked.method == "DELETE":
             self.tickets[number]["deleted"] = True
             for one in self.records.values():
@@ -125,6 +122,15 @@ class SimulatedZendesk(SimulatedCrm):
             details = {"status": [{"description": "Status: closed prevents ticket update"}]}
             raise BadRequest(json_reply(422, {"error": "RecordInvalid", "details": details}))
         return self._comment(number, json_body(asked)["ticket"]["comment"], 200)
+
+    def _list_comments(self, asked: VaultRequest, number: str) -> Reply:
+        comments = [one.fields for one in self.records.values() if one.owner == number][::-1]
+        size, page = int(asked.parameter("per_page") or 100), int(asked.parameter("page") or 1)
+        shown = comments[(page - 1) * size : page * size]
+        place = f"https://example.zendesk.com{asked.path}?per_page={size}&page="
+        more = {"next_page": f"{place}{page + 1}" if page * size < len(comments) else None}
+        more["previous_page"] = f"{place}{page - 1}" if page > 1 else None
+        return json_reply(200, {"comments": shown, "count": len(comments), **more}, HEADERS)
 
     def _ticket(self, fields: dict[str, Any]) -> str:
         number = self.new_id()
