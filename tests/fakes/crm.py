@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from vault.domain.crm.exchange import Act, CrmAccess, CrmReply, CrmRequest
+from vault.domain.crm.exchange import Act, Budget, CrmAccess, CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, CandidatePage, Handover, NumberForms, RemoteIds, Target
 from vault.domain.crm.verdict import (
     Accepted,
@@ -91,6 +91,13 @@ class Notebook(CrmSystem):
         at = f"/records/{remote['record']}"
         return [_request("PATCH", at, access, {"text": ""}), _request("DELETE", at, access)]
 
+    def budget(self, reply: CrmReply) -> Budget | None:
+        """Read the header."""
+        said = reply.headers.get("x-left")
+        if said is None:
+            return None
+        return Budget(remaining=int(said), limit=100, resets_in=timedelta(minutes=10))
+
     def classify(self, act: Act, reply: CrmReply) -> Verdict:
         """Read the status."""
         if reply.status in range(200, 300):
@@ -153,6 +160,8 @@ class NotebookPeer:
     answers: dict[str, list[Answer | FetchFailed]] = field(default_factory=dict)
     #: Acts, and then loses the answer of the next requests of a method and path.
     loses: list[str] = field(default_factory=list)
+    #: Requests that are left of 100, if it says that.
+    left: int | None = None
     #: Whether searches for records find nothing.
     lags: bool = False
     #: Runs while a request is on its way.
@@ -177,7 +186,7 @@ class NotebookPeer:
         if name in self.loses:
             self.loses.remove(name)
             raise FetchFailed("The host did not respond in time.", host_down=True)
-        return answer
+        return answer if self.left is None else replace(answer, headers={"x-left": str(self.left)})
 
     def _act(self, method: str, path: str, query: Mapping[str, list[str]], said: dict[str, Any]) -> Answer:
         if method == "GET" and path == "/contacts":

@@ -1,5 +1,6 @@
 """Integrations: their keys, pauses and ends, what leaves for whom, and calls from before."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,6 @@ from tests.support.service_house import House, with_account
 from vault.database.schema.handover import handovers, integrations
 from vault.database.schema.outbox import outbox_messages
 from vault.domain.handover.integration import HandoverPolicy
-from vault.domain.outbox.attempt import Answer
 from vault.errors import Invalid, NotFound, Refused
 from vault.services.handover.integrations import IntegrationChange
 
@@ -42,14 +42,25 @@ async def test_case_7_a_refused_key_is_said_once(either: House, peer: NotebookPe
     first = await call(either)
     await hand_over(either)
     peer.keys = {"nb-other"}
-    await call(either, "rec-2")
-    await hand_over(either, rounds=3)
-    assert peer.requests.count("GET /contacts") == 2
+    for ref in ("rec-2", "rec-3"):
+        await call(either, ref)
+    both = asyncio.Barrier(2)
+
+    async def meanwhile(_name: str) -> None:
+        async with asyncio.timeout(20):
+            await both.wait()
+
+    peer.meanwhile = meanwhile
+    await hand_over(either)
+    peer.meanwhile = None
+    await hand_over(either, rounds=2)
+    # Both were on their way at the same time.
+    assert peer.requests.count("GET /contacts") == 3
     await erase(either, first)
     await hand_over(either, rounds=3)
     assert peer.requests[-1] == "GET /contacts"
     assert (await logged(either)).count("integration.needs_authorization") == 1
-    assert sorted(await states(either)) == ["present", "waiting"]
+    assert sorted(await states(either)) == ["present", "waiting", "waiting"]
     seen = await either.vault.handover.integrations.read(either.account.id, view.integration.id)
     assert seen.integration.unauthorized_since is not None
     before = len(peer.requests)
@@ -57,8 +68,8 @@ async def test_case_7_a_refused_key_is_said_once(either: House, peer: NotebookPe
     await either.vault.handover.integrations.change(either.account.id, view.integration.id, new, **ME)
     await hand_over(either, rounds=3)
     assert peer.requests[before] == "PATCH /records/r1"
-    assert sorted(await states(either)) == ["absent", "present"]
-    assert len(peer.records) == 1
+    assert sorted(await states(either)) == ["absent", "present", "present"]
+    assert len(peer.records) == 2
 
 
 async def test_a_pause_holds_writes_and_no_removal(either: House, peer: NotebookPeer):
@@ -111,6 +122,8 @@ async def test_case_39_an_end_removes_everything_before(either: House, peer: Not
     await follow(either)
     assert (await verbs.read(*name)).integration.state == "ended"
     assert (await logged(either))[-1] == "integration.ended"
+    ended = (await either.vault.handover.integrations.read(*name)).integration
+    assert ended.sealed == ""
     (vendor,) = await either.vault.registers.recipients.page(either.account.id, before=None, limit=9)
     assert (vendor.id, vendor.content.name) == (view.integration.recipient_id, "Notebook Inc.")
     assert vendor.content.until is not None
@@ -195,47 +208,6 @@ async def test_case_23_nothing_personal_or_secret_in_clear(either: House, peer: 
         assert secret not in str(leaves), secret
 
 
-async def test_case_40_a_back_fill_shows_its_count_first(either: House, peer: NotebookPeer):
-    """It is logged, and carried out with the number alone that was counted."""
-    peer.contacts = [ANN]
-    for ref in ("rec-1", "rec-2", "rec-3"):
-        await call(either, ref)
-    await follow(either)
-    view = await activate(either)
-    await hand_over(either)
-    assert peer.requests == []
-    fill, name = either.vault.handover.earlier_calls.back_fill, (either.account.id, view.integration.id)
-    assert await fill(*name, expected=None, **_EVER, **ME) == 3
-    await hand_over(either)
-    assert peer.requests == []
-    with pytest.raises(Refused) as refused:
-        await fill(*name, expected=2, **_EVER, **ME)
-    assert refused.value.reasons == ("changed",)
-    assert await fill(*name, expected=3, **_EVER, **ME) == 3
-    await hand_over(either)
-    assert len(peer.records) == 3
-    assert (await logged(either)).count("integration.back_filled") == 1
-    assert await fill(*name, expected=None, **_EVER, **ME) == 0
-    backwards = {"since": _EVER["until"], "until": _EVER["since"]}
-    with pytest.raises(Invalid) as invalid:
-        await fill(*name, expected=None, **backwards, **ME)
-    assert invalid.value.field == "until"
-
-
-async def test_a_preview_sends_nothing(either: House, peer: NotebookPeer):
-    """It shows the fields and why a call would not be handed over, and is logged."""
-    await call(either)
-    await call(either, "rec-2", **{"from": "anonymous"})
-    view = await activate(either, mask_numbers=True)
-    found = await either.vault.handover.earlier_calls.preview(either.account.id, view.integration.id, **ME)
-    assert sorted(str(one.cause) for one in found) == ["None", "no_number"]
-    (shown,) = [one.text for one in found if one.cause is None]
-    assert (shown.caller, shown.agent) == ("…5678", "Beatrice")
-    assert peer.requests == []
-    await either.database.write(lambda tx: tx.tree.settle())
-    assert (await either.events()).count("details.read") == 2
-
-
 async def test_what_is_wrong_at_activation_is_named(either: House, peer: NotebookPeer):
     """By its field."""
     wanted = IntegrationChange(key=KEY, settings={})
@@ -272,7 +244,7 @@ async def test_calls_of_other_connections_are_not_handed_over(either: House, pee
 
 
 async def test_removals_go_first(either: House, peer: NotebookPeer):
-    """What is to be removed and can be goes before anything is written."""
+    """While something is to be removed now, nothing is looked up: both are due, and begin at the same time."""
     peer.contacts = [ANN]
     view = await activate(either)
     first = await call(either)
@@ -280,10 +252,17 @@ async def test_removals_go_first(either: House, peer: NotebookPeer):
     await either.vault.handover.integrations.pause(either.account.id, view.integration.id, **ME)
     await call(either, "rec-2")
     await follow(either)
-    peer.answers = {"PATCH /records": [Answer(status=503)]}
     await erase(either, first)
     await either.vault.handover.integrations.resume(either.account.id, view.integration.id, **ME)
-    before = len(peer.requests)
+    before, during = len(peer.requests), list[str]()
+
+    async def meanwhile(name: str) -> None:
+        if name == "PATCH /records":
+            peer.meanwhile = None
+            await asyncio.sleep(0.5)
+            during.extend(peer.requests[before:])
+
+    peer.meanwhile = meanwhile
     await hand_over(either, rounds=3)
-    assert peer.requests[before] == "PATCH /records/r1"
+    assert during == ["PATCH /records/r1"]
     assert sorted(await states(either)) == ["absent", "present"]

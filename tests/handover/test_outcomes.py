@@ -218,6 +218,28 @@ async def test_case_25_a_system_that_asks_to_wait_is_let_alone(
     assert await states(either) == ["waiting"]
 
 
+async def test_case_26_a_reserve_is_kept_for_removals(either: House, peer: NotebookPeer):
+    """With a tenth of its budget left nothing is written until it begins again; removals go on."""
+    peer.contacts = [ANN]
+    view = await activate(either)
+    first = await call(either)
+    await hand_over(either)
+    peer.left = 10
+    await call(either, "rec-2")
+    await hand_over(either)
+    assert peer.requests.count("POST /records") == 1
+    to = destination_of(view.integration.id, removals=False)
+    health, now = await either.database.write(lambda tx: tx.outbox_outcomes.health(to))
+    assert health.blocked_until is not None
+    assert (health.blocked_until - now).total_seconds() > 300
+    await erase(either, first)
+    await hand_over(either)
+    assert peer.records == {}
+    peer.left = 90
+    await hand_over(either, rounds=2)
+    assert sorted(await states(either)) == ["absent", "present"]
+
+
 async def test_case_38_no_write_without_its_entry(either: House, peer: NotebookPeer):
     """Whenever a request reaches the system, its entry is in the log, and what it wrote is unknown until confirmed."""
     peer.contacts = [ANN]

@@ -84,5 +84,11 @@ async def test_before_it_is_activated_nothing_leaves(either: House, peer: Notebo
     await hand_over(either)
     assert peer.requests == []
     await call(either, "after")
+    await either.database.write(lambda tx: tx.tree.settle())
+    # The log is read from its first activation on, and this one is later than a call that was not read yet.
+    second = await activate(either)
+    await call(either, "last")
     await hand_over(either)
-    assert len(peer.records) == 1
+    mine = [one for one in await all_handovers(either) if one.integration_id == second.integration.id]
+    assert len(mine) == 1
+    assert len(peer.records) == 3

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from tests.support.tenant import Tenant
 from tests.web.event_acts import grow_endpoints
+from tests.web.growth_scene import LIMIT
 from vault.domain.handover.integration import MAX_EVER
 
 SAID: Final = {
@@ -39,14 +40,16 @@ def grow_receivers(grown: Any, number: int) -> None:
 def grow_integrations(grown: Any, number: int) -> None:
     """Activate a system that stays paused, so that hand-overs wait, and another one, which is ended."""
     if "integration" not in grown.ids:
-        grown.ids["integration"] = grown.act("post_integration", body=SAID)["id"]
-        grown.act("post_integration_pause", integration=grown.ids["integration"])
+        # So many that the hand-overs of one recording fill a page.
+        for _ in range(LIMIT + 1):
+            grown.ids["integration"] = grown.act("post_integration", body=SAID)["id"]
+            grown.act("post_integration_pause", integration=grown.ids["integration"])
     vault = grown.house.vault
     grown.house.call(vault.database.write, lambda tx: tx.tree.settle())
     grown.house.call(vault.jobs.follow_log.look)
     if found := grown.act("list_handovers", params={"limit": 1})["items"]:
         grown.ids["handover"] = found[0]["id"]
-    if number >= MAX_EVER - 1:
+    if number >= MAX_EVER - LIMIT - 2:
         return
     made = grown.act("post_integration", body=SAID)["id"]
     grown.act("post_integration_pause", integration=made)

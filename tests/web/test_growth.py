@@ -49,7 +49,12 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "post_integration_preview": "the last 20 calls", "list_recording_notes": "a key has at most 100 on a recording",
     "put_restriction with links": _EVENT_EACH}  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.
-MORE_STATEMENTS: Final = {"export_access_log", "put_restriction with links", "job execute_requests"}
+MORE_STATEMENTS: Final = {
+    "export_access_log",
+    "put_restriction with links",
+    "job execute_requests",
+    "post_integration_preview",
+}
 #: Answers that name what is found of a person, for the decision on it: 10,000 at most. Only their bytes may grow.
 NAMES_WHAT_IS_FOUND: Final = frozenset(
     {"get_request", "get_request_receipt", "post_request", "post_request_decision", "post_request_extension",

@@ -21,6 +21,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "recordings": "How many recordings that were.",
     "checkpoint": "The signed note, as `GET /v1/access-log/checkpoint` gives it.",
     "connection": "The id of the connection.",
+    "integration": "The id of the integration.",
     "approval": "The id of the approval.",
     "destination": "The endpoint, as `events/` and its id, or another receiver.",
     "reason": "A code that says why, or the id of the request for which it was done.",

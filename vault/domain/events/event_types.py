@@ -15,7 +15,16 @@ from vault.domain.audit_log.event_types.table import EventType
 
 #: What an event is about, the name of its id in ``data``.
 Subject = Literal[
-    "recording", "link", "hold", "consent", "request", "approval", "account", "connection", "destination"
+    "recording",
+    "link",
+    "hold",
+    "consent",
+    "request",
+    "approval",
+    "account",
+    "connection",
+    "integration",
+    "destination",
 ]
 #: The fields of a log entry that ``data`` may have.
 LeafField = Literal["recording_id", "link_id", "actor", "result"]
@@ -108,6 +117,13 @@ def _connection(name: EventType, sentence: str) -> OutwardType:
     return OutwardType(
         name=name, subject="connection", sentence=sentence, data={"connection": "result"},
         outlives_erasure=True, example={"connection": "conn_4e9b2d7f1a6c8053"},
+    )  # fmt: skip
+
+
+def _integration(name: EventType, sentence: str) -> OutwardType:
+    return OutwardType(
+        name=name, subject="integration", sentence=sentence, data={"integration": "result"},
+        outlives_erasure=True, example={"integration": "int_7a2e5c9f1b4d8036"},
     )  # fmt: skip
 
 
@@ -211,6 +227,8 @@ _TYPES: Final = (
     ),
     _connection("connection.silent", "A platform that sent webhooks has sent none for unusually long."),
     _connection("connection.needs_authorization", "A platform refuses the credentials of its connection."),
+    _integration("integration.needs_authorization", "A system refuses the key of its integration."),
+    _integration("integration.ended", "An integration has ended."),
     _destination("destination.failing", "A receiver has taken nothing for an hour, or for a day."),
     _destination(
         "destination.disabled", "A receiver was switched off: it failed for five days, or answered 410."

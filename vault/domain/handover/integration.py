@@ -17,6 +17,9 @@ IntegrationState = Literal["active", "paused", "removing", "ended"]
 Matching = Literal["hold", "newest"]
 #: What becomes of what stands there while a recording is restricted.
 OnRestriction = Literal["redact", "remove"]
+#: The types of their messages.
+WRITE: Final = "handover.write"
+REMOVE: Final = "handover.remove"
 _REMOVALS: Final = "/removals"
 
 
@@ -67,10 +70,10 @@ class StoredIntegration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationSecrets:
-    """What is sealed of an integration: who receives the calls is in the register of recipients."""
+    """What is sealed of an integration, until it ends: who receives the calls is in the register of recipients."""
 
     #: By the names of the system's fields.
-    credentials: Mapping[str, str] = field(repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: For people.
     description: str = ""
 

@@ -46,6 +46,19 @@ class LeafName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverOutcome:
+    """What became of what was handed over of a recording to another system."""
+
+    integration_id: str
+    system: str
+    #: ``waiting``: the system has not confirmed it yet; the vault goes on asking. ``left``: the account has ended the
+    #: integration without a removal.
+    outcome: Literal["removed", "waiting", "left"]
+    #: What the system keeps, as codes.
+    residue: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingOutcome:
     """The outcome for one recording."""
 
@@ -58,6 +71,7 @@ class RecordingOutcome:
     #: Until when the object store keeps versions under a lock, without a key that opens them.
     locked_until: datetime | None = None
     provider_copy: ProviderCopy
+    handovers: Sequence[HandoverOutcome] = ()
     leaves: Sequence[LeafName] = ()
 
 
@@ -175,6 +189,20 @@ def _locked(outcome: RecordingOutcome) -> dict[str, str]:
     return {} if outcome.locked_until is None else {"locked_until": write_rfc3339(outcome.locked_until)}
 
 
+def _handovers(outcome: RecordingOutcome) -> dict[str, Any]:
+    """Return what became of the hand-overs, where there are some."""
+    said = [
+        {
+            "integration": one.integration_id,
+            "system": one.system,
+            "outcome": one.outcome,
+            "keeps": list(one.residue),
+        }
+        for one in outcome.handovers
+    ]
+    return {"handovers": said} if said else {}
+
+
 def _recording(outcome: RecordingOutcome) -> dict[str, Any]:
     verdict = outcome.verdict
     code = read_code(verdict.code)
@@ -191,5 +219,6 @@ def _recording(outcome: RecordingOutcome) -> dict[str, Any]:
             **_locked(outcome),
         },
         "provider_copy": outcome.provider_copy,
+        **_handovers(outcome),
         "leaves": [{"type": leaf.type, "index": leaf.index} for leaf in outcome.leaves],
     }

@@ -23,9 +23,8 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.registers.entries import Recipient
 from vault.ports.clock import Clock
 from vault.services.handover.recipient import end_vendor
-from vault.services.handover.stored_integration import log_integration
 from vault.services.registers.sealed_entries import SealedEntries
-from vault.services.shared.end_integration import end_integration
+from vault.services.shared.end_integration import end_integration, log_end
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job, SharedJob
 
 #: Entries of the log in one transaction, which others wait for on SQLite.
@@ -151,8 +150,7 @@ def _end(tx: Transaction, integration: StoredIntegration) -> None:
     tx.lock_account(integration.account_id, exclusive=True)
     if tx.integrations.get(integration.account_id, integration.id) != integration:
         return
-    ended = end_integration(tx, integration, removes=False)
-    log_integration(tx, "integration.ended", ended, "worker")
+    log_end(tx, end_integration(tx, integration, removes=False), actor="worker")
 
 
 def _desired(integration: StoredIntegration, recording: Recording) -> Desired:

@@ -32,7 +32,7 @@ from vault.services.handover.stored_integration import (
 )
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.end_integration import end_integration
+from vault.services.shared.end_integration import end_integration, log_end
 from vault.services.shared.paced import paced
 
 
@@ -134,6 +134,8 @@ class Integrations:
         """
         while True:
             stored = await self.database.read(lambda tx: find_integration(tx, account_id, integration_id))
+            if stored.state == "ended":
+                _require_open(stored)
             before = await open_integration(self.data_keys, stored)
             secrets = self._changed(stored.system, before, wanted)
             sealed = await seal_integration(self.data_keys, account_id, secrets)
@@ -168,7 +170,7 @@ class Integrations:
             if stored.state == "ended" or (removes and stored.state == "removing"):
                 tx.closing_acts.recall(account_id, event, integration_id)
                 return
-            log_integration(tx, event, end_integration(tx, stored, removes=removes), actor)
+            log_end(tx, end_integration(tx, stored, removes=removes), actor=actor)
 
         await self.database.write(end)
         view = await self.read(account_id, integration_id)

@@ -27,6 +27,7 @@ from vault.services.requests.sealed_requests import (
 )
 from vault.services.shared.begin_rotation import begin_rotation
 from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.end_integration import end_integrations
 from vault.services.shared.end_listening import Listening, end_listening
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.services.shared.revoke_links import delete_link_key
@@ -89,6 +90,7 @@ class CloseAccount:
                 end_listening(tx, known.account_id, Listening(), at=now, actor=by, reason="account_closed")
                 while keys := tx.link_keys.of_account(known.account_id):
                     delete_link_key(tx, keys[0], at=now, actor=by)
+                end_integrations(tx, known.account_id, actor=by)
                 append_event(tx, begun, "account.closed", actor=by, at=now)
 
             await self.database.write(write)

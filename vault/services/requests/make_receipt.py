@@ -17,6 +17,7 @@ from vault.domain.requests.decision import effect_of, outcome_of
 from vault.domain.requests.receipt import (
     CallOutcome,
     Checked,
+    HandoverOutcome,
     LeafName,
     ProviderCopy,
     RecordingOutcome,
@@ -88,6 +89,7 @@ class MakeReceipt:
             versions_left=await self._versions(recording.account_id, recording.id),
             locked_until=None if row is None else row.locked_until,
             provider_copy=_provider_copy(recording),
+            handovers=await self.database.read(lambda tx: _handovers(tx, recording)),
             leaves=leaves,
         )
 
@@ -217,3 +219,22 @@ def _provider_copy(recording: Recording) -> ProviderCopy:
     if recording.source_deleted_at is not None:
         return "deleted"
     return "none" if recording.source_ref is None else "not_deletable"
+
+
+def _handovers(tx: Transaction, recording: Recording) -> Sequence[HandoverOutcome]:
+    """Return what became of what was written of a recording to other systems."""
+    found = list[HandoverOutcome]()
+    for one in tx.handovers.of_recording(recording.id):
+        integration = tx.integrations.get(one.account_id, one.integration_id)
+        if one.sent_at is None or integration is None:
+            continue
+        is_left = integration.state == "ended"
+        found.append(
+            HandoverOutcome(
+                integration_id=one.integration_id,
+                system=integration.system,
+                outcome="removed" if one.state == "absent" else "left" if is_left else "waiting",
+                residue=one.residue,
+            )
+        )
+    return found

@@ -3,15 +3,36 @@
 from dataclasses import replace
 
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.handover.integration import StoredIntegration
 
 
 def end_integration(tx: Transaction, integration: StoredIntegration, *, removes: bool) -> StoredIntegration:
-    """End it, or let everything be removed before that it has handed over; return it as it is then.
+    """End it and delete its credentials, or let everything be removed before that it has handed over.
 
-    The caller holds the account's exclusive lock, and appends the event.
+    Return it as it is then. The caller holds the account's exclusive lock, and appends the event.
     """
     now = tx.now()
     ended = replace(integration, state="removing" if removes else "ended", changed_at=now, set_up_at=now)
-    tx.integrations.put(ended)
+    tx.integrations.put(ended if removes else replace(ended, sealed=""))
     return ended
+
+
+def log_end(tx: Transaction, integration: StoredIntegration, *, actor: str) -> None:
+    """Append to the log that an integration has ended, or is being ended."""
+    tx.events.append(
+        AccessEvent(
+            type="integration.removing" if integration.state == "removing" else "integration.ended",
+            at=tx.now(),
+            account_id=integration.account_id,
+            actor=actor,
+            result=integration.id,
+        )
+    )
+
+
+def end_integrations(tx: Transaction, account_id: str, *, actor: str) -> None:
+    """Let everything be removed that the integrations of an account have handed over, which is being closed."""
+    for one in tx.integrations.of_account(account_id):
+        if one.state in {"active", "paused"}:
+            log_end(tx, end_integration(tx, one, removes=True), actor=actor)

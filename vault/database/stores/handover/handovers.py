@@ -15,7 +15,7 @@ from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.rows import Rows
 from vault.domain.handover.handover import Desired, HandoverState, StoredHandover
-from vault.domain.handover.integration import KIND, StoredIntegration, destination_of
+from vault.domain.handover.integration import KIND, REMOVE, WRITE, StoredIntegration, destination_of
 from vault.domain.outbox.message import Message
 
 _H, _I = handovers.c, integrations.c
@@ -201,7 +201,7 @@ def _message(handover: StoredHandover, now: datetime) -> Message:
         id=handover.message_id,
         account_id=handover.account_id,
         kind=KIND,
-        type="handover.remove" if is_removal else "handover.write",
+        type=REMOVE if is_removal else WRITE,
         at=now,
         content={"handover": handover.id, "version": str(handover.version)},
         recording_id=handover.recording_id,

@@ -1,14 +1,15 @@
 """Requests to the system of one integration by the permission of a message, and what their replies mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 from typing import Final
 
-from vault.domain.crm.exchange import Act, CrmReply, CrmRequest
+from vault.domain.crm.exchange import Act, Budget, CrmReply, CrmRequest
 from vault.domain.crm.handover import RemoteIds
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
+from vault.domain.handover.integration import WRITE
 from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
 from vault.errors import FetchFailed
 from vault.ports.clock import Clock
@@ -17,6 +18,8 @@ from vault.services.outbox.kind import Permission, PermissionTooOld
 
 #: Replies of a removal or an update after which the next of its requests is sent.
 _GOES_ON: Final = (Accepted, Kept)
+#: The part of a system's budget that no write uses.
+_RESERVE: Final = 0.1
 #: Requests of one attempt: a system that says it removed something and did not would be asked for ever.
 _MOST_REQUESTS: Final = 30
 
@@ -37,6 +40,22 @@ class Exchange:
     opened: OpenedIntegration
     permission: Permission
     clock: Clock
+    #: What the last reply said of the system's budget.
+    _budgets: list[Budget] = field(default_factory=list)
+
+    def require_budget(self) -> None:
+        """Raise AttemptEnds where what is left of the budget is kept for removals, until it begins again."""
+        if self.permission.message.type == WRITE and self._budgets:
+            budget = self._budgets[-1]
+            if budget.limit is not None and budget.remaining <= budget.limit * _RESERVE:
+                text = f"{self.opened.system.title} takes few more requests now. They are kept for removals."
+                raise AttemptEnds(
+                    Attempt(
+                        outcome=Outcome.FAILED,
+                        failure=text,
+                        retry_after=str(ceil(budget.resets_in.total_seconds())),
+                    )
+                )
 
     async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
         """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
@@ -53,6 +72,8 @@ class Exchange:
         reply = CrmReply(
             status=answer.status, headers=answer.headers, body=answer.body, received_at=self.clock()
         )
+        if (budget := self.opened.system.budget(reply)) is not None:
+            self._budgets.append(budget)
         return self.opened.system.classify(act, reply), reply
 
     async def send_all(

@@ -89,6 +89,7 @@ class _Work:
         request = self._system.create(text, match.target, self._access)
         if isinstance(request, Refused):
             return await self._set_aside(handover, Match(cause="refused"))
+        self._exchange.require_budget()
         sealed = await self._seal(handover, target=match.target)
         leaves = writes(
             self._permission.message, handover, "handover.sent", state="unknown", cause=None, sealed=sealed
