@@ -37,10 +37,10 @@ def recorded(tenant: Tenant, call: str) -> str:
     return tenant.uploaded(AUDIO, call=call, ref=call)
 
 
-def operators_key(house: House) -> httpx.Client:
-    """Return a session of a key that the operator made."""
+def operators_key(house: House, *, made_by: str = "operator") -> httpx.Client:
+    """Return a session of a key that the operator made, or another key."""
     issue = house.vault.accounts.api_keys.issue
-    _, text = house.call(issue, name="k", scopes=["*"], account_id=None, actor="operator")
+    _, text = house.call(issue, name="k", scopes=["*"], account_id=None, actor=made_by)
     client = house.client(OWN)
     assert client.post("/console/sign-in", data={"key": text.text}).status_code == 303
     return client
@@ -74,6 +74,18 @@ def test_the_effect_is_that_of_now(house: House, tenant: Tenant):
     assert {tenant.get(one)["state"] for one in ids} == {"available"}
     waits = tenant.http.get(tenant.url(f"/approvals/{asked}")).json()
     assert (waits["state"], waits["effect"].get("held")) == ("pending", None)
+
+
+def test_who_may_be_the_same_person_is_not_asked(house: House, tenant: Tenant):
+    """Whom the one who asks let in is told so, and has no button; somebody else has it."""
+    recorded(tenant, "call-1")
+    approval = ask_to_decide(tenant).headers["location"].rpartition("/")[2]
+    asked = tenant.http.get(tenant.url(f"/approvals/{approval}")).json()
+    page = f"/console/accounts/{tenant.name}/approvals/{approval}"
+    let_in = operators_key(house, made_by=asked["asked_by"]).get(page).text
+    assert ("You cannot approve it" in let_in, "Approve this?" in let_in) == (True, False)
+    other = operators_key(house).get(page).text
+    assert ("You cannot approve it" in other, "Approve this?" in other) == (False, True)
 
 
 def test_what_forbids_it_now_is_said(house: House, tenant: Tenant):

@@ -142,11 +142,7 @@ class Approvals:
                 changed = veto(known, by=actor, now=now)
             else:
                 require_pending(known, now)
-                approves = actor_of(tx, actor, account_id)
-                if not all(
-                    is_independent(actor_of(tx, asker, account_id), approves)
-                    for asker in (known.asked_by, *behind(tx, known))
-                ):
+                if not _is_second(tx, known, actor):
                     raise _same_person()
                 changed = approve(known, by=actor, digest=digest, now=now)
             return _decided(
@@ -154,6 +150,13 @@ class Approvals:
             )
 
         return await self._carry_out(await self.database.write(decide))
+
+    async def is_second(self, account_id: str, approval_id: str, *, actor: str) -> bool:
+        """Return whether an actor can only be another person than who asked. Raises NotFound, Unavailable."""
+        await self.identify_people(account_id)
+        return await self.database.read(
+            lambda tx: _is_second(tx, _existing(tx, account_id, approval_id), actor)
+        )
 
     async def break_glass(self, approval_id: str, *, reason: str, actor: str) -> Approval:
         """Approve as the operator, alone: with an event of its own kind, and the reason sealed in it.
@@ -214,6 +217,13 @@ class Approvals:
             return approval  # The worker tries again.
 
 
+def _is_second(tx: Transaction, known: Approval, actor: str) -> bool:
+    """Return whether an actor is independent of everybody who is behind what was asked."""
+    approves = actor_of(tx, actor, known.account_id)
+    askers = (known.asked_by, *behind(tx, known))
+    return all(is_independent(actor_of(tx, asker, known.account_id), approves) for asker in askers)
+
+
 def _existing(tx: Transaction, account_id: str, approval_id: str) -> Approval:
     found = tx.approvals.get(account_id, approval_id)
     if found is None:
@@ -245,6 +255,8 @@ def _recall(tx: Transaction, known: Approval) -> None:
 
 def _same_person() -> Refused:
     return Refused(
-        "Another person must approve this: with a key, neither of the two may have issued the other, nor one key both.",
+        "Another person must approve this. Neither of the two may have let the other in, nor a third one both: by an "
+        "invitation, by a key that was issued, or by setting up the sign-in. If there is nobody, the operator can "
+        "approve it.",
         reasons=("same_key",),
     )

@@ -92,6 +92,8 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         badge=STATE_BADGES[one.state],
         needs=RULES[one.kind].scope,
         is_own=one.asked_by == here.actor,
+        is_second=one.state is not ApprovalState.PENDING
+        or await here.vault.approvals.approvals.is_second(here.account_id, one.id, actor=here.actor),
     )
 
 
