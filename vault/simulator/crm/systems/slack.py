@@ -58,7 +58,9 @@ class SimulatedSlack(SimulatedCrm):
             return self._history(asked)
         if asked.method != "POST" or name not in ARGUMENTS:
             return _error("unknown_method")
-        body = json_body(asked)
+        # Slack takes forms, too, and its own SDK sends some.
+        is_form = asked.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        body = dict(parse_qsl(asked.body.decode())) if is_form else json_body(asked)
         if set(body) - ARGUMENTS[name]:
             return _error("invalid_arg_name")
         if body["channel"] != CHANNEL:
@@ -88,7 +90,8 @@ class SimulatedSlack(SimulatedCrm):
         return json_reply(200, {"ok": True, "channel": CHANNEL, "ts": body["ts"]})
 
     def _history(self, asked: VaultRequest) -> Reply:
-        form = dict(parse_qsl(asked.body.decode()))
+        # A GET with a query is taken, too: Slack's own SDK sends one.
+        form = dict(asked.query) or dict(parse_qsl(asked.body.decode()))
         if form["channel"] != CHANNEL:
             return _error("channel_not_found")
         messages = [
@@ -97,7 +100,9 @@ class SimulatedSlack(SimulatedCrm):
                 "ts": one.id,
                 "text": one.fields["text"],
                 **(
-                    {"metadata": one.fields["metadata"]} if form.get("include_all_metadata") == "true" else {}
+                    {"metadata": one.fields["metadata"]}
+                    if form.get("include_all_metadata") in {"true", "1"}
+                    else {}
                 ),
             }
             for one in self.records.values()
