@@ -12,7 +12,7 @@ from vault.domain.outbox.attempt import Answer
 from vault.errors import FetchFailed
 from vault.telephony.http import outside
 from vault.telephony.http.client import GuardedHttp
-from vault.telephony.http.outside import MAX_BODY, GuardedOutside
+from vault.telephony.http.outside import MAX_BODY, MAX_REPLY, GuardedOutside
 
 
 def sender(server: MediaServer) -> GuardedOutside:
@@ -33,6 +33,44 @@ async def test_a_post_and_its_answer(server: MediaServer) -> None:
     (exchange,) = server.exchanges
     assert exchange.head.startswith(b"POST /hook ")
     assert (exchange.header("webhook-id"), exchange.header("content-length")) == ("msg_1", "8")
+
+
+async def test_a_request_has_its_method_and_the_headers_of_its_answer(server: MediaServer) -> None:
+    """Of a header that comes twice, both values."""
+    lines = b"HTTP/1.1 200 OK\r\nX-Left: 7\r\nLink: a\r\nLink: b\r\nContent-Length: 2\r\n\r\n"
+    url = server.on("/records/1", raw(lines, b"{}"))
+    said = await sender(server).request("PATCH", url, {"authorization": "Bearer t"}, b"{}", ["crm.example"])
+    assert (said.status, said.headers["x-left"], said.headers["link"], said.body) == (200, "7", "a,b", b"{}")
+    (exchange,) = server.exchanges
+    assert exchange.head.startswith(b"PATCH /records/1 ")
+    assert exchange.header("authorization") == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "https://crm.example.evil.example/",
+        "https://crm.example:8443/",
+        "http://crm.example/",
+    ],
+)
+async def test_a_request_goes_to_its_hosts_alone(server: MediaServer, url: str) -> None:
+    """Nothing is sent elsewhere: it would get the token."""
+    with pytest.raises(FetchFailed) as refused:
+        await sender(server).request("GET", url, {"authorization": "Bearer t"}, b"", ["crm.example"])
+    assert refused.value.final
+    assert server.exchanges == []
+
+
+async def test_of_the_answer_to_a_request_a_mebibyte_is_read(
+    server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no more of one without an end."""
+    monkeypatch.setattr(outside, "BODY_TIMEOUT", 5.0)
+    url = server.on("/endless", endless())
+    said = await sender(server).request("GET", url, {}, b"", ["crm.example"])
+    assert len(said.body) == MAX_REPLY
 
 
 async def test_a_redirect_is_not_followed(server: MediaServer) -> None:

@@ -30,7 +30,7 @@ class Outside(Protocol):
     ) -> Answer:
         """Send a request as ``post`` does, to one of these hosts; of the answer up to 1 MiB is read.
 
-        A body that did not come whole in time is empty.
+        A body that did not come whole in time ends where it was.
         """
 
     def keep_alive(self) -> AbstractAsyncContextManager[Post]:

@@ -20,11 +20,12 @@ from tests.services.outbox.probe import (
 from tests.support.outbox import let_time_come, put, send_due
 from tests.support.retention import place
 from tests.support.service_house import House
-from vault.domain.outbox.attempt import Answer
+from vault.domain.outbox.attempt import Answer, Attempt
 from vault.domain.outbox.message import SendingRules
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.services.outbox import send_turn
+from vault.services.outbox.kind import Permission
 
 ME = {"actor": "key_test"}
 
@@ -141,6 +142,34 @@ async def test_an_erasure_while_it_is_sent_is_told_to_its_kind(either: House):
     await job.idle()
     assert (kind.taken_back, kind.noted, await rows(house), await attempts(house)) == (["m"], [], [], [])
     assert await logged(house) == ["message.sent"]
+
+
+class Twice(Probe):
+    """Sends each message by two requests; its permission is given again between them."""
+
+    async def send(self, receiver: str, permission: Permission) -> Attempt:
+        """Send it twice."""
+        await Probe.send(self, receiver, permission)
+        await permission.renew(lambda _tx, _standing: None)
+        return await Probe.send(self, receiver, permission)
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+async def test_a_permission_is_not_given_again_after_an_erasure(either: House, *, is_erased: bool):
+    """What was sent of the message stays so, and nothing follows."""
+    house, _ = probing(either, Twice())
+    recording_id = await available(house)
+    hanging = Hanging(house, "a")
+    house = with_outside(house, hanging)
+    await put(house, probe(house, "m", recording_id=recording_id))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await until(lambda: hanging.begun == ["m"])
+    if is_erased:
+        await erase(house, recording_id)
+    hanging.let_go.set()
+    await job.idle()
+    assert hanging.begun == (["m"] if is_erased else ["m", "m"])
 
 
 async def test_a_process_that_slept_sends_nothing(either: House, monkeypatch: pytest.MonkeyPatch):
