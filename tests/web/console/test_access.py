@@ -1,10 +1,14 @@
 """Approvals, sessions, API keys and connections in the console, without scripts."""
 
+import re
+from pathlib import Path
+
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 
 MARKUP = "<script>alert(1)</script>"
+PAGES = Path(__file__).parents[3] / "vault" / "web" / "pages" / "console"
 
 
 def base(tenant: Tenant) -> str:
@@ -144,3 +148,12 @@ def test_the_key_is_rotated_once(house: House, tenant: Tenant):
     assert "version 2" in client.get(path).text
     bad = client.post(f"{path}/own-key", data={"nonce": "2", "key": "no-arn", "name": tenant.name})
     assert (bad.status_code, 'value="no-arn"' in bad.text) == (409, True)  # The first rotation still runs.
+
+
+def test_what_is_shown_once_can_be_copied():
+    """On every page: a key, a secret or an address that nobody can ask for again has a button that copies it."""
+    printed = re.compile(r"\{\{ *([^}\"]*\bmade\b[^}]*|\w+\([^}]*\bmade\)) *\}\}")
+    found = {path.name: printed.findall(path.read_text()) for path in PAGES.glob("*.html")}
+    once = [(name, text) for name, texts in found.items() for text in texts]
+    assert len(once) == 8
+    assert [one for one in once if not one[1].startswith(("copied(", "secret_panel("))] == []
