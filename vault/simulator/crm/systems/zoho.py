@@ -126,7 +126,7 @@ def _check(fields: dict[str, Any]) -> None:
     for name in fields:
         if name not in CALL_FIELDS:
             raise BadRequest(_result(202, "INVALID_DATA", {"api_name": name}))
-    if re.fullmatch(r"[0-9]+:[0-9]{2}", fields.get("Call_Duration", "0:00")) is None:
+    if re.fullmatch(r"[0-9]{1,6}:[0-9]{2}", fields.get("Call_Duration", "0:00")) is None:
         raise BadRequest(_result(202, "INVALID_DATA", {"api_name": "Call_Duration"}))
 
 
