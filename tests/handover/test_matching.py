@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.crm import NotebookPeer
+from tests.fakes.crm import Notebook, NotebookPeer
 from tests.handover.handing import (
     ANN,
     CUSTOMER,
@@ -12,9 +12,11 @@ from tests.handover.handing import (
     activate,
     all_handovers,
     call,
+    erase,
     follow,
     hand_over,
     logged,
+    restrict,
     states,
 )
 from tests.support.service_house import House
@@ -22,6 +24,11 @@ from vault.errors import Invalid, Refused
 
 BEN = {"id": "c2", "number": "+33612345678", "name": "Ben"}
 CLEO = {"id": "c3", "number": "0033612345678", "name": "Cleo"}
+
+
+async def restricted(house: House, recording_id: str) -> None:
+    """Restrict a recording."""
+    await restrict(house, recording_id, restricted=True)
 
 
 async def test_case_10_a_number_of_another_country_is_not_the_same(either: House, peer: NotebookPeer):
@@ -67,6 +74,32 @@ async def test_nothing_is_looked_up_of_who_objects(either: House, peer: Notebook
     await hand_over(either, rounds=2)
     assert peer.requests == []
     assert await states(either) == ["unmatched number_objects"]
+
+
+@pytest.mark.parametrize("change", [erase, restricted])
+async def test_a_search_does_not_go_on_after_an_erasure(
+    either: House, peer: NotebookPeer, monkeypatch: pytest.MonkeyPatch, change: Any
+):
+    """Of several searches for one number those stop that would follow an erasure or a restriction."""
+    monkeypatch.setattr(Notebook, "find", twice(Notebook.find))
+    await activate(either)
+    recording_id = await call(either)
+
+    async def meanwhile(_name: str) -> None:
+        peer.meanwhile = None
+        await change(either, recording_id)
+
+    peer.meanwhile = meanwhile
+    await hand_over(either, rounds=3)
+    assert peer.requests == ["GET /contacts"]
+    await call(either, "rec-2")
+    await hand_over(either)
+    assert peer.requests == ["GET /contacts"] * 3
+
+
+def twice(find: Any) -> Any:
+    """Return a search by two requests."""
+    return lambda *asked: [*find(*asked), *find(*asked)]
 
 
 async def test_case_12_of_several_contacts_a_person_decides(either: House, peer: NotebookPeer):

@@ -14,6 +14,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.handover.call_text import CallText
 from vault.services.handover.stored_integration import KnownContact, log_handover
 from vault.services.outbox.kinds.handovers.exchange import Exchange
+from vault.services.outbox.kinds.handovers.steps import require_unchanged
 
 #: Candidates that are kept for a person to decide on.
 MAX_CANDIDATES: Final = 20
@@ -43,7 +44,8 @@ async def find_contact(
     for place, request in enumerate(searches):
         is_first = place == 0
 
-        def look_up(tx: Transaction, _standing: Standing, is_first: bool = is_first) -> bool:  # noqa: FBT001 - bound by place
+        def look_up(tx: Transaction, standing: Standing, is_first: bool = is_first) -> bool:  # noqa: FBT001 - bound by place
+            require_unchanged(standing)
             if is_objected_to(tx, handover, call):
                 return False
             if is_first:
@@ -92,7 +94,7 @@ async def with_parent(exchange: Exchange, contact: Candidate) -> Target:
     request = opened.system.parent_request(contact, opened.access)
     if request is None:
         return Target(kind=contact.kind, id=contact.id)
-    await exchange.permission.renew(lambda _tx, _standing: None)
+    await exchange.permission.renew(lambda _tx, standing: require_unchanged(standing))
     verdict, reply = await exchange.send("find", request)
     if not isinstance(verdict, Accepted | Gone):
         raise exchange.end(verdict, reply)

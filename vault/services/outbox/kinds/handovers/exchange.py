@@ -1,6 +1,6 @@
 """Requests to the system of one integration by the permission of a message, and what their replies mean."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
@@ -11,6 +11,7 @@ from vault.domain.crm.handover import RemoteIds
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
 from vault.domain.handover.integration import WRITE
 from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
+from vault.domain.outbox.message import Standing
 from vault.errors import FetchFailed
 from vault.ports.clock import Clock
 from vault.services.handover.stored_integration import OpenedIntegration
@@ -77,21 +78,28 @@ class Exchange:
         return self.opened.system.classify(act, reply), reply
 
     async def send_all(
-        self, act: Act, requests: Sequence[CrmRequest], remote: RemoteIds, handover_id: str
+        self,
+        act: Act,
+        requests: Sequence[CrmRequest],
+        remote: RemoteIds,
+        handover_id: str,
+        *,
+        check: Callable[[Standing], None] | None = None,
     ) -> tuple[Verdict, tuple[str, ...]]:
         """Send requests that can be repeated, and those that follow from a reply, one after the other.
 
-        Return the last verdict, and what the system keeps. The permission is given again between two of them. The
-        first that is neither accepted nor kept is the last.
+        Return the last verdict, and what the system keeps. The permission is given again between two of them, where
+        ``check`` does not raise. The first that is neither accepted nor kept is the last.
         """
         verdict: Verdict = Accepted()
         kept: list[str] = []
+        check = check or (lambda _standing: None)
         left = list(requests)
         for place in range(_MOST_REQUESTS):
             if not left:
                 return verdict, tuple(kept)
             if place:
-                await self.permission.renew(lambda _tx, _standing: None)
+                await self.permission.renew(lambda _tx, standing: check(standing))
             verdict, reply = await self.send(act, left.pop(0))
             if isinstance(verdict, Gone | Moved):
                 return verdict, tuple(kept)

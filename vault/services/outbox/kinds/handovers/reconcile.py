@@ -22,7 +22,13 @@ from vault.services.handover.stored_integration import (
 from vault.services.outbox.kind import Permission
 from vault.services.outbox.kinds.handovers.contacts import Match, find_contact, with_parent
 from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange
-from vault.services.outbox.kinds.handovers.steps import begin, finish, lose_authorization, writes
+from vault.services.outbox.kinds.handovers.steps import (
+    begin,
+    finish,
+    lose_authorization,
+    require_unchanged,
+    writes,
+)
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: Steps of one message: a record is looked up, removed and made again at most.
@@ -160,7 +166,10 @@ class _Work:
             writes(self._permission.message, handover, "handover.sent")
         ):
             raise _changed()
-        verdict, kept = await self._exchange.send_all("update", requests, secrets.remote or {}, handover.id)
+        check = require_unchanged if text.state == "present" else None
+        verdict, kept = await self._exchange.send_all(
+            "update", requests, secrets.remote or {}, handover.id, check=check
+        )
         if isinstance(verdict, Gone):
             await self._finish(handover, state="absent", sealed=None)
             return _DONE

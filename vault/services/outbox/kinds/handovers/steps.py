@@ -10,12 +10,14 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.handover.handover import Step as HandoverStep
 from vault.domain.handover.handover import StoredHandover, desired_of, next_step
 from vault.domain.handover.integration import StoredIntegration
-from vault.domain.outbox.message import Message, Standing
+from vault.domain.outbox.message import Fact, Message, Standing
 from vault.errors import Busy
 from vault.services.handover.stored_integration import log_handover, log_integration
 
 #: How long nobody else works on a hand-over: a request takes 10 seconds, and is followed by one of the database.
 BUSY: Final = timedelta(seconds=60)
+#: What stands against telling a system anything of a call.
+_AGAINST: Final[tuple[Fact, ...]] = ("erased", "switched_off", "restricted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,12 @@ def _permitted_step(
     return step
 
 
+def require_unchanged(standing: Standing) -> None:
+    """Raise Busy where something stands against telling more of a call: the next attempt decides on it."""
+    if any(standing.holds(fact) for fact in _AGAINST):
+        raise Busy("The recording changed meanwhile.", retry_after=1)
+
+
 def writes(
     message: Message, handover: StoredHandover, event: EventType, **changes: Any
 ) -> Callable[[Transaction, Standing], bool]:
@@ -82,9 +90,7 @@ def writes(
         locked = tx.handovers.lock(handover.id)
         if locked is None or locked.version != handover.version or locked.busy_by != message.id:
             return False
-        if standing.holds("erased") or standing.holds("switched_off") or standing.holds("restricted"):
-            # The next attempt begins anew, and decides on that.
-            return False
+        require_unchanged(standing)
         now = tx.now()
         tx.handovers.put(replace(locked, changed_at=now, sent_at=now, busy_until=now + BUSY, **changes))
         log_handover(tx, event, locked)
