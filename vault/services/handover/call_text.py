@@ -20,6 +20,7 @@ from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.playback.doorways import door_of
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.paced import paced
 from vault.services.shared.sealed_notes import open_note
 
 #: Digits of a number that stay where it is masked.
@@ -65,7 +66,7 @@ class CallTexts:
             opened = await open_recording(self.ring, recording, keys)
             own.append(opened.details().facts)
             # What the sealed note says counts, whatever the row says.
-            contents = [open_note(opened, row).content for row in found.notes]
+            contents = [open_note(opened, row).content async for row in paced(found.notes)]
             notes = [one.text for one in contents if one.for_crm and one.text]
         known = await self.call_opener.open(account_id, recording.call_ref, rows, *own)
         address = self.address(account_id, recording_id)
