@@ -23,6 +23,7 @@ from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, 
 from vault.web.schemas.registers.recipients import RecipientIn
 from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
 
+_NO_PAGE: Final = "by a program so far: the console has no page of integrations"
 #: Routes of REST that change something, and the form that does it. No form of one's own: the reason.
 FORM_OF: Final[Mapping[str, str]] = {
     "PUT ": "/account",
@@ -105,6 +106,14 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /members/{member}/readmission": "/access/members/{member}/readmission",
     "DELETE /members/{member}/console-sessions": "/access/members/{member}/sessions/end",
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
+    "POST /integrations": _NO_PAGE,
+    "PATCH /integrations/{integration}": _NO_PAGE,
+    "POST /integrations/{integration}/pause": _NO_PAGE,
+    "POST /integrations/{integration}/resume": _NO_PAGE,
+    "POST /integrations/{integration}/end": _NO_PAGE,
+    "POST /integrations/{integration}/preview": _NO_PAGE,
+    "POST /integrations/{integration}/back-fill": _NO_PAGE,
+    "POST /handovers/{handover}/decision": _NO_PAGE,
     "POST /key-rotation": "/connections/keys/rotation",
     "PUT /own-key": "/connections/keys/own-key",
     "POST /notices": "/consent/notices",

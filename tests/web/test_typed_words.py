@@ -190,6 +190,7 @@ def connect_sign_in(tenant: Tenant, mark: Markers) -> None:
     at = ("PUT", "/sign-in-connections/{name}")
     said: dict[str, Any] = {name: mark(*at, name) for name in ("client_id", "client_secret")}
     said |= {"scopes": ["openid", mark(*at, "scopes[]")], "claim": [mark(*at, "claim[]")]}
+    said["acr_values"] = [mark(*at, "acr_values[]")]
     said["issuer"] = f"https://{mark(*at, 'issuer')}.example"
     agents = [mark(*at, "roles[].agents[]")]
     said["roles"] = [{"value": mark(*at, "roles[].value"), "role": "listener", "agents": agents}]

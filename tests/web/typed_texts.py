@@ -26,6 +26,7 @@ SEALED = {
             "client_id",
             "client_secret",
             "scopes[]",
+            "acr_values[]",
             "claim[]",
             "roles[].value",
             "roles[].agents[]",

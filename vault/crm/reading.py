@@ -95,7 +95,7 @@ def field_of(text: object) -> str | None:
     return text if isinstance(text, str) and _FIELD.fullmatch(text) else None
 
 
-def number_of(header: str | None) -> int | None:
+def header_number(header: str | None) -> int | None:
     """Return the number in a header."""
     text = "" if header is None else header.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None

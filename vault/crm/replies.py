@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vault.crm.reading import code_of, field_of, json_of, number_of
+from vault.crm.reading import code_of, field_of, header_number, json_of
 from vault.domain.crm.exchange import Act, Budget, CrmReply
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Refused, Unauthorized, Unclear, Verdict, Wait
 from vault.domain.outbox.attempt import MOST_WAIT, wait_asked
@@ -44,7 +44,7 @@ def asked_wait(reply: CrmReply, header: str = "retry-after") -> timedelta | None
 
 def budget_of(reply: CrmReply, *, remaining: str, limit: str, resets: str) -> Budget | None:
     """Read a budget from headers. ``resets`` has seconds, or the second since 1970 in which it begins again."""
-    left, most, end = (number_of(reply.headers.get(name)) for name in (remaining, limit, resets))
+    left, most, end = (header_number(reply.headers.get(name)) for name in (remaining, limit, resets))
     if left is None:
         return None
     wait = timedelta(seconds=60)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from vault.crm.reading import at, id_at, items_at, json_of, number_of, text_at, time_at
+from vault.crm.reading import at, header_number, id_at, items_at, json_of, text_at, time_at
 from vault.crm.replies import verdict_of
 from vault.crm.requests import (
     API_BASE,
@@ -204,10 +204,10 @@ class Freshdesk(CrmSystem):
 
     def budget(self, reply: CrmReply) -> Budget | None:
         """Read the budget of a minute."""
-        left = number_of(reply.headers.get("x-ratelimit-remaining"))
+        left = header_number(reply.headers.get("x-ratelimit-remaining"))
         if left is None:
             return None
-        limit = number_of(reply.headers.get("x-ratelimit-total"))
+        limit = header_number(reply.headers.get("x-ratelimit-total"))
         return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1))
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.crm.code_flow import CodeFlow
-from vault.crm.reading import at, id_at, is_id, items_at, json_of, number_of, text_at, time_at
+from vault.crm.reading import at, header_number, id_at, is_id, items_at, json_of, text_at, time_at
 from vault.crm.replies import asked_wait, verdict_of
 from vault.crm.requests import API_BASE, Method, base_of, bearer, host_of, path_id, request
 from vault.crm.text import REMOVED, as_html, lines_of, title_of
@@ -188,10 +188,10 @@ class HelpScout(CrmSystem):
 
     def budget(self, reply: CrmReply) -> Budget | None:
         """Read the budget of a minute; a write costs two."""
-        left = number_of(reply.headers.get("x-ratelimit-remaining-minute"))
+        left = header_number(reply.headers.get("x-ratelimit-remaining-minute"))
         if left is None:
             return None
-        limit = number_of(reply.headers.get("x-ratelimit-limit-minute"))
+        limit = header_number(reply.headers.get("x-ratelimit-limit-minute"))
         return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1))
 
 

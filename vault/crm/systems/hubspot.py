@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.crm.code_flow import CodeFlow
-from vault.crm.reading import id_at, items_at, json_of, number_of, text_at, time_at
+from vault.crm.reading import header_number, id_at, items_at, json_of, text_at, time_at
 from vault.crm.replies import asked_wait, until_midnight, verdict_of
 from vault.crm.requests import API_BASE, SECRET, Method, base_of, bearer, host_of, path_id, request
 from vault.crm.text import REMOVED, as_html, lines_of, title_of
@@ -198,13 +198,13 @@ class HubSpot(CrmSystem):
 
     def budget(self, reply: CrmReply) -> Budget | None:
         """Read the budget of ten seconds; a search has no such headers."""
-        left = number_of(reply.headers.get("x-hubspot-ratelimit-remaining"))
+        left = header_number(reply.headers.get("x-hubspot-ratelimit-remaining"))
         if left is None:
             return None
-        interval = number_of(reply.headers.get("x-hubspot-ratelimit-interval-milliseconds")) or 10_000
+        interval = header_number(reply.headers.get("x-hubspot-ratelimit-interval-milliseconds")) or 10_000
         return Budget(
             remaining=left,
-            limit=number_of(reply.headers.get("x-hubspot-ratelimit-max")),
+            limit=header_number(reply.headers.get("x-hubspot-ratelimit-max")),
             resets_in=timedelta(milliseconds=min(interval, 60_000)),
         )
 

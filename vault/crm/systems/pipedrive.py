@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from vault.crm.code_flow import CodeFlow
-from vault.crm.reading import at, code_of, id_at, items_at, json_of, number_of, text_at
+from vault.crm.reading import at, code_of, header_number, id_at, items_at, json_of, text_at
 from vault.crm.replies import asked_wait, budget_of, verdict_of
 from vault.crm.requests import (
     API_BASE,
@@ -170,7 +170,7 @@ class Pipedrive(CrmSystem):
         """Return what a reply means. 429 says in a header of its own when requests are taken again."""
         answer = json_of(reply)
         if reply.status == _TOO_MANY:
-            seconds = number_of(reply.headers.get("x-ratelimit-reset"))
+            seconds = header_number(reply.headers.get("x-ratelimit-reset"))
             known = None if seconds is None else timedelta(seconds=min(max(1, seconds), 6 * 3600))
             return Wait(asked=asked_wait(reply) or known)
         if at(answer, "success") is False:

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from vault.crm.code_flow import CodeFlow
-from vault.crm.reading import id_at, items_at, json_of, number_of, text_at
+from vault.crm.reading import header_number, id_at, items_at, json_of, text_at
 from vault.crm.replies import verdict_of
 from vault.crm.requests import API_BASE, Method, base_of, bearer, host_of, path_id, request
 from vault.crm.text import REMOVED, as_plain, lines_of, title_of
@@ -215,7 +215,7 @@ class Salesforce(CrmSystem):
     def budget(self, reply: CrmReply) -> Budget | None:
         """Read the budget of a day."""
         usage = _USAGE.match(reply.headers.get("sforce-limit-info", "")[:100])
-        used, limit = (number_of(usage[1]), number_of(usage[2])) if usage else (None, None)
+        used, limit = (header_number(usage[1]), header_number(usage[2])) if usage else (None, None)
         if used is None or limit is None:
             return None
         return Budget(remaining=max(0, limit - used), limit=limit, resets_in=timedelta(hours=24))

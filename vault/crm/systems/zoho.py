@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from typing import Final
 
 from vault.crm.code_flow import CodeFlow
-from vault.crm.reading import at, code_of, id_at, items_at, json_of, number_of, text_at, time_at
+from vault.crm.reading import at, code_of, header_number, id_at, items_at, json_of, text_at, time_at
 from vault.crm.replies import verdict_of
 from vault.crm.requests import API_BASE, Method, base_of, host_of, path_id, request
 from vault.crm.text import REMOVED, as_plain, clock, lines_of, title_of
@@ -21,6 +21,7 @@ from vault.domain.crm.handover import Candidate, CandidatePage, Handover, Number
 from vault.domain.crm.verdict import Denied, Gone, Refused, Residue, Unauthorized, Unclear, Verdict, Wait
 from vault.errors import Invalid
 from vault.ports.crm import CrmSystem, FormField, Settings
+from vault.rfc3339 import write_rfc3339_unchanged
 
 #: The hosts of the sign-in and of the API, by data centre.
 _CENTRES: Final[Mapping[str, tuple[str, str]]] = {
@@ -196,7 +197,7 @@ class Zoho(CrmSystem):
 
     def budget(self, reply: CrmReply) -> Budget | None:
         """Read the credits of a day, which are told once half are spent."""
-        left = number_of(reply.headers.get("x-api-credits-remaining"))
+        left = header_number(reply.headers.get("x-api-credits-remaining"))
         return None if left is None else Budget(remaining=left, limit=None, resets_in=timedelta(hours=24))
 
 
@@ -260,7 +261,8 @@ def _fields(handover: Handover) -> dict[str, object]:
     is_shown = handover.state == "present"
     fields["Call_Duration"] = clock(handover.duration) if is_shown and handover.duration else _NO_DURATION
     if is_shown:
-        fields["Call_Start_Time"] = f"{handover.started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S+00:00}"
+        started = handover.started_at.astimezone(UTC).replace(microsecond=0)
+        fields["Call_Start_Time"] = write_rfc3339_unchanged(started)
         fields["Call_Type"] = (handover.direction or "inbound").capitalize()
     return fields
 

@@ -87,8 +87,8 @@ class _Page:
         actor = (event.result or "").partition("/")[0] if is_handover else event.session_id or event.actor
         name = (kind, event.recording_id or "", event.session_id or f"{actor} {event.at.date()}")
         if name not in self.found:
-            names = self.vendors if is_handover else self.listeners
-            recipient = await names.of_event(event)
+            of_event = self.vendors.vendor_of if is_handover else self.listeners.of_event
+            recipient = await of_event(event)
             if wanted.recipient is not None and folded(wanted.recipient) != folded(recipient or ""):
                 return True
             if len(self.found) == self.limit:
@@ -115,7 +115,7 @@ class VendorNames:
     recipients: SealedEntries[Recipient]
     _names: dict[str, str | None] = field(default_factory=dict)
 
-    async def of_event(self, event: AccessEvent) -> str | None:
+    async def vendor_of(self, event: AccessEvent) -> str | None:
         """Return the vendor's name; None where neither the integration nor its entry is there. Raises Unavailable."""
         integration_id = (event.result or "").partition("/")[0]
         if integration_id not in self._names:
