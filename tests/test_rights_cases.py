@@ -11,10 +11,10 @@ from tests.support.rights_cases import CASES
 
 
 def numbered() -> Iterator[tuple[int, str, str]]:
-    """Yield the tests whose names have the number of a case: number, file, name."""
+    """Yield the tests whose names have the number of a case: number, file, name. Hand-over has cases of its own."""
     for path in sorted(TESTS.rglob("test_*.py")):
         file = str(path.relative_to(TESTS))
-        for name in functions(file):
+        for name in functions(file) if not file.startswith("handover/") else ():
             parts = name.split("_")
             if parts[:2] == ["test", "case"] and parts[2].isdigit():
                 yield int(parts[2]), file, name

@@ -11,7 +11,7 @@ from vault.services.playback.notes import LeftNote
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
-from vault.web.schemas.base import Body, MomentOut, Words
+from vault.web.schemas.base import Body, Flag, MomentOut, Words
 
 _Seconds = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
 router = APIRouter(prefix="/v1/accounts/{account}/recordings/{recording}", tags=["recordings"])
@@ -32,7 +32,7 @@ class NoteIn(Body):
     #: What to write down there. Without it the note is a bookmark.
     text: Words | None = None
     #: Whether it is handed over to the account's CRM.
-    for_crm: bool = False
+    for_crm: Flag = False
 
     def content(self) -> NoteContent:
         """Convert to the note's content."""
@@ -45,7 +45,7 @@ class NotePatchIn(Body):
     at: _Seconds = 0
     #: Null makes it a bookmark.
     text: Words | None = None
-    for_crm: bool = False
+    for_crm: Flag = False
 
     def merged(self, before: NoteContent) -> NoteContent:
         """Return the content ``before`` with the sent fields replaced."""
