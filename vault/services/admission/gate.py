@@ -20,6 +20,7 @@ from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
 from vault.services.lifecycle.guards import may_be_held
 from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 
@@ -71,7 +72,7 @@ def decide_again(
     """
     recording = opened.recording
     decision = _decide(tx, admission, recording, known, seconds=recording.duration, released=released)
-    if not decision.record and not decision.is_forbidden and may_be_held(tx, recording):
+    if not decision.record and not decision.is_forbidden and may_be_held(tx, recording, checked_now(tx)):
         decision = replace(decision, verdict="quarantine")
     if decision.verdict != "quarantine":
         # The last remark of an admission is its reason.

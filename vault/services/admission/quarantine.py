@@ -139,7 +139,8 @@ async def quarantined(
 
 
 def _expired(tx: Transaction) -> list[Recording]:
-    return [one for one in tx.queue.quarantines_over(checked_now(tx)) if not may_be_held(tx, one)]
+    now = checked_now(tx)
+    return [one for one in tx.queue.quarantines_over(now) if not may_be_held(tx, one, now)]
 
 
 def _not_quarantined() -> Refused:

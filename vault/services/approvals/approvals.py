@@ -127,9 +127,7 @@ class Approvals:
         made. The requester may veto.
         """
         if decision == "approve":
-            # People of an earlier release have no identity yet.
-            await self.identify_people(account_id)
-            await self.identify_people(OPERATORS)
+            await self._identify(account_id)
 
         def decide(tx: Transaction) -> Approval:
             tx.lock_account(account_id, exclusive=True)
@@ -153,7 +151,7 @@ class Approvals:
 
     async def is_second(self, account_id: str, approval_id: str, *, actor: str) -> bool:
         """Return whether an actor can only be another person than who asked. Raises NotFound, Unavailable."""
-        await self.identify_people(account_id)
+        await self._identify(account_id)
         return await self.database.read(
             lambda tx: _is_second(tx, _existing(tx, account_id, approval_id), actor)
         )
@@ -188,6 +186,11 @@ class Approvals:
             return _decided(tx, known, changed, "approval.approved")
 
         return await self._carry_out(await self.database.write(decide))
+
+    async def _identify(self, account_id: str) -> None:
+        """Identify everybody who may approve: people of an earlier release have no identity yet."""
+        await self.identify_people(account_id)
+        await self.identify_people(OPERATORS)
 
     async def _actor_name(self, account_id: str, actor: str) -> str | None:
         """Return the name of an actor, of a key or a person; None if none is known. Raises Unavailable."""

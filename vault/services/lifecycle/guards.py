@@ -59,10 +59,10 @@ def forbid_held_call(tx: Transaction, account_id: str, call_ref: str) -> None:
         raise Held([hold.id for hold in held])
 
 
-def may_be_held(tx: Transaction, recording: Recording) -> bool:
+def may_be_held(tx: Transaction, recording: Recording, now: datetime) -> bool:
     """Return whether a hold covers the recording, or one of its account that cannot be read may."""
     try:
-        return bool(tx.holds.covering(recording, checked_now(tx)))
+        return bool(tx.holds.covering(recording, now))
     except Tampered:
         _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
         return True

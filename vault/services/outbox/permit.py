@@ -13,6 +13,7 @@ from vault.domain.outbox.message import Fact, Message, Standing, Turn
 from vault.domain.recordings.recording import GONE
 from vault.services.lifecycle.guards import may_be_held
 from vault.services.outbox.kind import AnyKind
+from vault.services.shared.clock_skew import checked_now
 
 #: How long a message waits before its subject is looked at again.
 _LOOK_AGAIN: Final = timedelta(minutes=15)
@@ -121,7 +122,11 @@ def _read_recording(tx: Transaction, account_id: str, recording_id: str) -> dict
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None or recording.state in GONE:
         return _erased(is_erased=True)
-    return {"erased": False, "restricted": recording.restricted, "held": may_be_held(tx, recording)}
+    return {
+        "erased": False,
+        "restricted": recording.restricted,
+        "held": may_be_held(tx, recording, checked_now(tx)),
+    }
 
 
 def message_event(type_: EventType, message: Message, at: datetime) -> AccessEvent:
