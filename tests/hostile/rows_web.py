@@ -29,6 +29,7 @@ from vault.domain.playback.signed_token import _recording as _recording_of
 from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import split_key
+from vault.services.playback.doorways import door_from
 from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_receiver import check_url
@@ -266,6 +267,7 @@ ROWS = [
     Row(name="period in words", parse=text(period_text), shapes=TEXT | {"digits": repeated(b"1")}),
     Row(name="console form", parse=_form, shapes=FORM | TEXT),
     Row(name="pasted proof", parse=_proof, shapes=JSON | TEXT),
+    Row(name="id of a doorway", parse=text(partial(door_from, TokenKey(b"k" * 32))), shapes=TEXT),
     Row(name="link of a doorway", parse=text(_token_of), shapes=FORM | TEXT | within(b"link=", TEXT)),
     Row(name="receiver's URL", parse=text(check_url), shapes=TEXT | within(b"https://", TEXT)),
     Row(name="way back", parse=text(return_path), shapes=TEXT | within(b"/console/", {"percents": repeated(b"%2e")})),

@@ -45,6 +45,7 @@ NOT_FOREIGN = {
     "vault.domain.audit_log.access_event:parse_event": "rows of the vault's own, and acts whose signature was checked",
     "vault.domain.audit_log.anchor:parse_location": "64 hexadecimal digits, as a regex has found them",
     "vault.domain.requests.vcon:given_answers": "evidence that the vault has just written",
+    "vault.services.playback.doorways:door_of": "ids that the vault has made",
     "vault.domain.stored.sealed_records:decode_event": _SEALED,
     "vault.domain.notices.default_texts:parse_default_texts": _PACKAGED,
     "vault.domain.stored.evidence:content": _SEALED,

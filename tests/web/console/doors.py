@@ -249,6 +249,7 @@ OTHERS: Final = {
     ("GET", "/console/sign-in"),
     ("POST", "/console/sign-in"),
     ("GET", "/console/signed-in"),
+    ("GET", "/console/doorways/{door}"),
     ("GET", "/console/once/{token}"),
     ("POST", "/console/once/{token}"),
     ("POST", "/console/sign-out"),

@@ -1,22 +1,27 @@
 """Doorways: an address of a recording for places where a link would expire, such as a CRM or a mail.
 
 A doorway is no secret and opens nothing by itself: it leads to a sign-in, or takes a link to the same recording. Its id
-is made of the ids of account and recording and a keyed hash of them. So nothing is stored, a recording always has the
-same doorway, a restore keeps it, and an invented id is refused without a look-up.
+is the ids of recording and account, encrypted under a key of the vault so that the same ids always give the same text
+(AES-SIV, RFC 5297). So it says nothing of either to who has no key, nothing is stored, a recording always has the same
+doorway, a restore keeps it, and an invented id is refused without a look-up.
 """
 
-import hmac
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
 from vault.database.interface import Database
+from vault.domain.base64url import decode_base64url, encode_base64url
 from vault.domain.playback.own_token import TokenKey
+from vault.domain.recordings.recording import GONE
 from vault.errors import NotFound
 
-#: Hexadecimal digits of the keyed hash.
-_TAG_CHARS: Final = 16
-_DOOR: Final = re.compile(r"([0-9a-f]{32})([0-9a-f]{32})([0-9a-f]{16})")
+#: 16 bytes of AES-SIV's synthetic IV, and 16 of each id.
+_DOOR: Final = re.compile(r"[A-Za-z0-9_-]{64}")
+_ID_BYTES: Final = 16
 _NONE: Final = "There is no such doorway."
 
 
@@ -42,18 +47,37 @@ class Doorways:
         return door_of(self.token_key, account_id, recording_id)
 
     async def read(self, door: str) -> Door:
-        """Return where a doorway leads, without a look-up. Raises NotFound for an id that this vault did not make."""
-        found = _DOOR.fullmatch(door)
-        if found is None or not hmac.compare_digest(_tag(self.token_key, found[1] + found[2]), found[3]):
+        """Return where a doorway leads.
+
+        Raises NotFound for an id that this vault did not make, without a look-up, and while the recording is
+        restricted or once it is erased.
+        """
+        found = door_from(self.token_key, door)
+        recording = await self.database.read(
+            lambda tx: tx.recordings.get(found.account_id, found.recording_id)
+        )
+        if recording is None or recording.state in GONE or recording.restricted:
             raise NotFound(_NONE)
-        return Door(account_id=f"acct_{found[2]}", recording_id=f"rec_{found[1]}")
+        return found
 
 
 def door_of(token_key: TokenKey, account_id: str, recording_id: str) -> str:
     """Return the id of a recording's doorway."""
-    head = recording_id.removeprefix("rec_") + account_id.removeprefix("acct_")
-    return head + _tag(token_key, head)
+    ids = bytes.fromhex(recording_id.removeprefix("rec_") + account_id.removeprefix("acct_"))
+    return encode_base64url(_cipher(token_key).encrypt(ids, None))
 
 
-def _tag(token_key: TokenKey, head: str) -> str:
-    return token_key.tag(b"doorway " + head.encode()).hex()[:_TAG_CHARS]
+def door_from(token_key: TokenKey, door: str) -> Door:
+    """Return where a doorway with this id leads. Raises NotFound for an id that this vault did not make."""
+    if _DOOR.fullmatch(door) is None:
+        raise NotFound(_NONE)
+    try:
+        ids = _cipher(token_key).decrypt(decode_base64url(door), None)
+    except InvalidTag:
+        raise NotFound(_NONE) from None
+    recording, account = ids[:_ID_BYTES].hex(), ids[_ID_BYTES:].hex()
+    return Door(account_id=f"acct_{account}", recording_id=f"rec_{recording}")
+
+
+def _cipher(token_key: TokenKey) -> AESSIV:
+    return AESSIV(token_key.tag(b"doorway ids 1") + token_key.tag(b"doorway ids 2"))

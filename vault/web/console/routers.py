@@ -9,7 +9,7 @@ from vault.web.console.consent import notices, objections
 from vault.web.console.consent import policy as consent
 from vault.web.console.events import deliveries as event_deliveries
 from vault.web.console.events import endpoints as event_endpoints
-from vault.web.console.playback import link_keys, listen, people, share
+from vault.web.console.playback import doorways, link_keys, listen, people, share
 from vault.web.console.recordings import metadata, quarantine, recording, recordings
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
 from vault.web.console.requests import callback, closure, requests, steps
@@ -38,6 +38,7 @@ ROUTERS: Final = (
     usage.router,
     recordings.router,
     listen.router,
+    doorways.router,
     share.router,
     recording.router,
     metadata.router,

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.playback.signed_token import MAX_TOKEN
 from vault.errors import NotFound, VaultError
-from vault.services.playback.doorways import Door
 from vault.web.contract.descriptions import DOOR_FORM, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
@@ -25,9 +24,10 @@ _LONGEST_LINK = MAX_TOKEN + 400
 async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
     """Show a doorway. A person who knows its address learns nothing of the recording, and uses nothing up."""
     try:
-        return _page(request, door, await vault.playback.doorways.read(door))
+        await vault.playback.doorways.read(door)
     except NotFound:
         return not_valid(language_of(request))
+    return listener_page("doorway.html", language_of(request), door=door)
 
 
 @router.post(
@@ -61,8 +61,3 @@ def _token_of(link: str) -> str:
         return urlsplit(link.strip()[:_LONGEST_LINK]).path.rpartition("/")[2]
     except ValueError:
         raise NotFound("This is no link.") from None
-
-
-def _page(request: Request, door: str, known: Door) -> Response:
-    console = f"/console/accounts/{known.account_id}/recordings/{known.recording_id}"
-    return listener_page("doorway.html", language_of(request), door=door, console=console)
