@@ -181,7 +181,7 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         vault: Vault = app.state.vault
         await fill(vault, size - _NEW, _NEW)
         recording = await furnish(vault)
-        cookie = await _sign_in(app, vault)
+        cookie = await sign_in(app, vault)
         base = f"/console/accounts/{ACCOUNT}"
         _, headers, _ = await ask(
             app, "POST", f"{base}/recordings/search", cookie=cookie, form={"number": NUMBER}
@@ -197,7 +197,8 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         runner.run(stack.aclose())
 
 
-async def _sign_in(app: FastAPI, vault: Vault) -> str:
+async def sign_in(app: FastAPI, vault: Vault) -> str:
+    """Sign in to the console with a key of an operator; return the cookie."""
     _, key = await vault.accounts.api_keys.issue(name="bench", scopes=("*",), account_id=None, actor="bench")
     _, headers, _ = await ask(app, "POST", "/console/sign-in", form={"key": key.text})
     return headers["set-cookie"].partition(";")[0]
