@@ -131,7 +131,7 @@ def test_every_page_is_in_the_language(house: House, shared: tuple[Tenant, str],
         assert words in page.text
         assert f'<html lang="{language}">' in page.text
         assert page.headers["content-language"] == language
-        assert page.headers["vary"] == "Accept-Language"
+        assert page.headers["vary"] == "Accept-Language, Cookie"
     shared[0].http.delete(shared[0].url(f"/recordings/{shared[1]}/links/{link['id']}"))
     state = browser.get(f"{path}/state").json()
     assert (state["title"], state["text"]) == tuple(texts["closed"]["revoked"].values())

@@ -20,6 +20,7 @@ from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
 from vault.web.http.routing import HeadAsGet, Methods, RouteIndex
 from vault.web.middleware.console_guard import ConsoleGuard
+from vault.web.middleware.language_switch import LanguageSwitch
 from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
@@ -127,6 +128,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkRateLimit, table=dead_links(), clock=clock)
     app.add_middleware(ConsoleGuard, public_url=hosting.public_url)
+    app.add_middleware(LanguageSwitch, methods=methods)
     app.add_middleware(RecoveryMode)
     # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.
     app.add_middleware(RequestLimits, secure=hosting.secure)

@@ -17,6 +17,8 @@ from starlette.types import Scope
 _KEY = "vault.cookies"
 #: The cookie of a session of the console.
 CONSOLE: Final = "console"
+#: The cookie of the language that somebody chose on a page.
+LANGUAGE: Final = "language"
 #: Format of the values that the vault sets; see ``domain.ids.Token``.
 _VALUE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from vault.errors import NotFound, VaultError
 from vault.rfc3339 import write_rfc3339
 from vault.web.http.conditions import unmet
-from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
+from vault.web.http.languages import CHOICE, DEFAULT, LANGUAGES, NAMES, VARY, texts_of
 from vault.web.http.named import BELL, PROBLEMS, linked, named
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
@@ -56,7 +56,7 @@ def listener_page(name: str, language: str, *, status: int = 200, **values: obje
 
 
 def _of_language(language: str) -> dict[str, str]:
-    return {"Content-Language": language, "Vary": "Accept-Language"}
+    return {"Content-Language": language, "Vary": VARY}
 
 
 def translated_page(name: str, *, status: int = 200, **values: object) -> Response:
@@ -125,6 +125,7 @@ def environment() -> Environment:
     prepare(made)
     made.filters.update(of_service=marked_of_service, stacked=stacked, named=named, linked=linked)
     made.globals.update(bell_mark=BELL, problems_mark=PROBLEMS)
+    made.globals.update(language_names=NAMES, languages_label=CHOICE)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Languages of the pages that listeners read, and the language that a request prefers.
+"""Languages of the pages, and the language of a request: the one that was chosen on a page, else the browser's.
 
 The texts of a language are one TOML file in ``vault/web/pages/texts``; all files have the same keys.
 """
@@ -11,9 +11,16 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from vault.web.http.cookies import LANGUAGE, own_name, read_cookie
+
 #: In the order of preference where a request does not say one.
 LANGUAGES: Final = ("en", "fr", "de", "es")
 DEFAULT: Final = "en"
+#: What each calls itself, and what it calls the choice of one.
+NAMES: Final[Mapping[str, str]] = {"en": "English", "fr": "Français", "de": "Deutsch", "es": "Español"}
+CHOICE: Final[Mapping[str, str]] = {"en": "Language", "fr": "Langue", "de": "Sprache", "es": "Idioma"}
+#: What caches must tell apart.
+VARY: Final = "Accept-Language, Cookie"
 #: Languages of a header that are read; browsers send a dozen at most.
 _MAX_RANGES: Final = 32
 _TEXTS: Final = Path(__file__).parents[1] / "pages" / "texts"
@@ -21,7 +28,10 @@ Texts = Mapping[str, Any]
 
 
 def language_of(request: Request) -> str:
-    """Return the language that the client prefers of those that the pages have."""
+    """Return the language that was chosen on a page; else the one that the client prefers of those of the pages."""
+    chosen = read_cookie(request, own_name(request, LANGUAGE))
+    if chosen in LANGUAGES:
+        return chosen
     return preferred_language(request.headers.get("accept-language", ""))
 
 

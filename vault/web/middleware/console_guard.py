@@ -9,10 +9,11 @@ authenticates, such as all of REST, are not looked at.
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vault.web.http.html import translated_page
-from vault.web.http.languages import preferred_language
+from vault.web.http.languages import language_of
 from vault.web.http.translations import gettext, in_language
 
 PREFIX: Final = "/console"
@@ -34,7 +35,7 @@ class ConsoleGuard:
         if scope["type"] != "http" or not self._is_foreign(scope):
             await self._app(scope, receive, send)
             return
-        with in_language(preferred_language(Headers(scope=scope).get("accept-language", ""))):
+        with in_language(language_of(Request(scope))):
             refused = translated_page(
                 "console/message.html",
                 status=403,

@@ -16,6 +16,7 @@ from vault.web.console.here import needs as of_scope
 from vault.web.console.needs import by_time_left, counted, needs_of
 from vault.web.console.route import console_router
 from vault.web.http.conditions import unmet
+from vault.web.http.languages import VARY
 from vault.web.http.pagination import read_number
 from vault.web.http.translations import translatable
 from vault.web.schemas.accounts.settings import SwitchIn
@@ -113,7 +114,7 @@ async def get_numbers(here: Reading) -> Response:
     """Return the numbers alone, for the script that keeps an open overview up to date; 304 if nothing changed."""
     response = here.page("numbers.html", section="Overview", **await _numbers(here))
     tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
-    if (answered := unmet(here.request.headers, tag, {"ETag": tag, "Vary": "Accept-Language"})) is not None:
+    if (answered := unmet(here.request.headers, tag, {"ETag": tag, "Vary": VARY})) is not None:
         return answered
     response.headers["ETag"] = tag
     return response
