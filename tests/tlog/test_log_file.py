@@ -240,3 +240,12 @@ def test_a_line_without_end_is_refused_before_it_is_kept():
         verify([b"leaf 0 " + b"A" * (1 << 20)])
     with pytest.raises(Tampered, match="line feed"):
         verify([LINES[0].rstrip(b"\n")])
+
+
+@pytest.mark.parametrize("empty", [b"\n", b"\r\n", b""])
+def test_empty_lines_say_nothing(empty):
+    """An editor may add them, anywhere after the head; an entry that is missing between them is still named."""
+    padded = [one for line in LINES for one in (line, empty)] + [empty] * 3
+    assert verify(padded).checkpoint.size == SIZE
+    with pytest.raises(Tampered, match="Entry 300"):
+        verify([line for line in padded if line.split(b" ", 2)[1:2] != [b"300"]])

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
+from vault.web.console.sign_in.words import ROLE_WORDS, SCOPE_WORDS
 
 MARKUP = "<script>alert(1)</script>"
 PAGES = Path(__file__).parents[3] / "vault" / "web" / "pages" / "console"
@@ -157,3 +158,21 @@ def test_what_is_shown_once_can_be_copied():
     once = [(name, text) for name, texts in found.items() for text in texts]
     assert len(once) == 8
     assert [one for one in once if not one[1].startswith(("copied(", "secret_panel("))] == []
+
+
+def test_who_gives_access_reads_what_it_is(house: House, tenant: Tenant):
+    """Each role and scope has its sentence, at its box; none ticked is said in the words of a form."""
+    client = sign_in(house, tenant.name)
+    keys, invitation = f"{base(tenant)}/access/keys", f"{base(tenant)}/access/invitation"
+    for path, name, words in ((keys, "scopes", SCOPE_WORDS), (invitation, "roles", ROLE_WORDS)):
+        page = client.get(path).text
+        boxes = re.findall(rf'name="{name}" value="([^"]+)" aria-describedby="([^"]+)"', page)
+        assert len(boxes) >= 5
+        for value, at in boxes:
+            assert f'id="{at}">{words[value]}</p>' in page, value
+    wrong = client.post(keys, data={"nonce": "n", "title": ""})
+    assert wrong.status_code == 422
+    assert "Tick at least one." in wrong.text
+    assert wrong.text.count('class="wrong"') == 2
+    wrong = client.post(f"{base(tenant)}/access/members", data={"nonce": "n", "title": "Kim"})
+    assert "Tick at least one." in wrong.text

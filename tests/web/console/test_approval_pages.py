@@ -14,10 +14,10 @@ NUMBER = "+12025550177"
 _COUNTS = re.compile(r"<li><b>(\d+)</b>([^<]+)</li>")
 
 
-def enter(tenant: Tenant, *, verified: bool) -> str:
+def enter(tenant: Tenant, *, verified: bool, reference: str = "Letter 12") -> str:
     """Enter the request of a person for an erasure; return its id."""
     said = {
-        "kind": "erasure", "received_at": "2026-01-02T09:00:00Z", "reference": "Letter 12", "regime": "gdpr",
+        "kind": "erasure", "received_at": "2026-01-02T09:00:00Z", "reference": reference, "regime": "gdpr",
         "identities": [{"type": "number", "value": NUMBER}],
     } | ({"verification": {"method": "callback", "at": "2026-01-02T09:00:00Z"}} if verified else {})  # fmt: skip
     made = tenant.http.post(tenant.url("/requests"), json=said)
@@ -191,3 +191,19 @@ def test_who_approves_reads_who_is_invited(house: House, tenant: Tenant):
     shown = asks.post(f"{page_of}/invitations", data=form_of(asks.get(page_of), f"{page_of}/invitations"))
     assert re.search(r"/console/invitation/[\w-]{43}", shown.text)
     assert "Show the address" not in asks.get(page_of).text
+
+
+def test_the_board_marks_what_waits_for_a_second_person(house: House, tenant: Tenant):
+    """One of two requests that are to be decided, until the question is vetoed."""
+    asked = ask_to_decide(tenant).json()["id"]
+    assert enter(tenant, verified=True, reference="Letter 13")
+    client, board = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/requests"
+    subject = tenant.http.get(tenant.url(f"/approvals/{asked}")).json()["subject"]
+    card = re.compile(r'<li[^>]*><a href="[^"]+/requests/req_\w+">.*?</li>', re.DOTALL)
+    cards = card.findall(client.get(board).text)
+    marked = [one for one in cards if "waits for a second person" in one]
+    assert (len(cards), len(marked)) == (2, 1)
+    assert f'/requests/{subject}"' in marked[0]
+    veto = tenant.http.post(tenant.url(f"/approvals/{asked}"), json={"decision": "veto"})
+    assert veto.status_code == 200, veto.text
+    assert not any("waits for a second person" in one for one in card.findall(client.get(board).text))

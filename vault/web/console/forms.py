@@ -136,11 +136,12 @@ def checked(
     *,
     called: Mapping[str, str] | None = None,
     within: str | None = None,
+    ticks: Collection[str] = (),
 ) -> Model:
     """Return the body that REST takes, from the fields of a form. Raises Invalid that names each wrong field.
 
     ``called``: the names of fields of the body that have another name in the form. ``within``: the one field of the
-    form that the whole body is made of.
+    form that the whole body is made of. ``ticks``: lists that are boxes to tick.
     """
     try:
         return model.model_validate(values)
@@ -149,6 +150,8 @@ def checked(
         for one in error.errors()[:_MAX_ERRORS]:
             head, *rest = (str(part) for part in one["loc"])
             field = within or ".".join([(called or {}).get(head, head), *rest])
+            if one["type"] == "too_short" and field in ticks:
+                wrong.setdefault(field, WordedInvalid(gettext("Tick at least one."), field=field))
             wrong.setdefault(field, Invalid(as_sentence(field_message(one)), field=field))
         raise ManyInvalid(list(wrong.values())) from error
 

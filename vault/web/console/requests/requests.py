@@ -59,6 +59,8 @@ TAB: Final = Tab(SECTION, TABS, "/requests")
 _PAGE: Final = 50
 #: Acts of a rule that decide on a request.
 DECISIONS: Final[Collection[Verb]] = ("request_erasure", "request_export")
+#: Decisions that wait for a second person and are marked; the newest come first.
+_ASKED: Final = 200
 #: Recordings and calls of a person that the page lists.
 SHOWN: Final = 100
 
@@ -67,9 +69,13 @@ SHOWN: Final = 100
 async def show_requests(here: Auditing) -> Response:
     """Show open requests as a board, and closed ones as a list."""
     requests, account_id, columns = here.vault.requests.requests, here.account_id, []
+    waiting = await here.vault.approvals.approvals.page(
+        account_id, state=ApprovalState.PENDING, kinds=DECISIONS, limit=_ASKED
+    )
+    asked = frozenset(one.subject for one in waiting)
     for state, name in COLUMNS:
         views = await requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
-        columns.append((name, by_due([card(view, here.now) for view in views]), len(views) == _PAGE))
+        columns.append((name, by_due([card(view, here.now, asked) for view in views]), len(views) == _PAGE))
     before = read_cursor(here.cursor)
     page = await requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
     return TAB.page(

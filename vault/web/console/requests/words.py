@@ -1,7 +1,7 @@
 """What the pages of requests of people print: words of kinds, states and codes, the board, effects of a decision."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -133,10 +133,12 @@ class Card:
     #: ``late``, ``soon`` or empty.
     urgency: str
     is_paused: bool
+    #: Whether a decision on it waits for a second person.
+    is_asked: bool = False
 
 
-def card(view: RequestView, now: datetime) -> Card:
-    """Return the card of a request."""
+def card(view: RequestView, now: datetime, asked: Collection[str] = ()) -> Card:
+    """Return the card of a request; ``asked`` are the ids of those whose decision waits for a second person."""
     request, due = view.request, view.deadline.due_at
     urgency = "" if due is None or due - now > _SOON else "late" if due < now else "soon"
     return Card(
@@ -147,6 +149,7 @@ def card(view: RequestView, now: datetime) -> Card:
         left="" if due is None else days_left(due, now),
         urgency=urgency,
         is_paused=is_paused(request),
+        is_asked=request.id in asked,
     )
 
 

@@ -18,6 +18,7 @@ from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS
+from vault.web.console.sign_in.words import ROLE_WORDS
 from vault.web.http.translations import gettext
 from vault.web.schemas.members import InvitationIn, MemberIn, MemberPatch
 
@@ -26,6 +27,7 @@ Granting = Annotated[Here, needs("keys:write")]
 Name = Annotated[str, Path(max_length=64)]
 #: The field of the form for a field of REST.
 _CALLED: Final = {"name": "title"}
+_TICKS: Final = ("roles",)
 #: Roles in the order of the form.
 _ROLES: Final[tuple[AccountRole, ...]] = ("listener", "supervisor", "privacy", "auditor", "admin")
 
@@ -40,6 +42,7 @@ async def show_new_member(here: Granting) -> Response:
         is_gated=await _is_gated(here),
         can_mail=_can_mail(here),
         roles=_grantable(here),
+        role_words=ROLE_WORDS,
         chosen=set(here.form.many("roles")),
         values=here.form.values(),
     )
@@ -53,7 +56,7 @@ async def invite(here: Granting) -> Response:
 
     async def make() -> str:
         here.approval_reason()
-        body = checked(MemberIn, {**_body(here), **_mail(here)}, called=_CALLED)
+        body = checked(MemberIn, {**_body(here), **_mail(here)}, called=_CALLED, ticks=_TICKS)
         _may_give(here)(scopes_of(body.roles))
         try:
             issued = await here.vault.sign_in.invited_people.invite(
@@ -81,7 +84,7 @@ async def show_member(here: Granting, member: Name) -> Response:
 async def change_member(here: Granting, member: Name) -> str:
     """Change an invited person."""
     here.approval_reason()
-    patch = checked(MemberPatch, _body(here), called=_CALLED)
+    patch = checked(MemberPatch, _body(here), called=_CALLED, ticks=_TICKS)
     change = here.vault.sign_in.invited_people.change(
         here.account_id, member, patch.applied_to, may_give=_may_give(here), actor=here.actor
     )
@@ -148,6 +151,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         is_gated=await _is_gated(here),
         can_mail=_can_mail(here),
         roles=_ROLES,
+        role_words=ROLE_WORDS,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
         reason={} if sent else here.form.values(),

@@ -12,6 +12,7 @@ from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
+from vault.web.console.sign_in.words import SCOPE_WORDS
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.accounts.settings import KeyIn
@@ -101,7 +102,7 @@ async def make_key(here: Granting) -> Response:
 
     async def make() -> str:
         sent = {"name": here.form.text("title"), "scopes": here.form.many("scopes")}
-        body = checked(KeyIn, sent, called={"name": "title"})
+        body = checked(KeyIn, sent, called={"name": "title"}, ticks=("scopes",))
         require_grantable(scopes_beyond("api_key", here.allows, body.scopes))
         await here.require_verified()
         _, text = await here.vault.accounts.api_keys.issue(
@@ -136,6 +137,7 @@ async def _keys(here: Here, made: str | None = None) -> Response:
         keys=keys,
         following=next_cursor(keys, _PAGE, lambda key: (key.created_at, key.id)),
         scopes=[scope for scope in SCOPES if here.allows(scope)],
+        scope_words=SCOPE_WORDS,
         chosen=set(here.form.many("scopes")) if made is None else set(),
         values=here.form.values() if made is None else {},
         made=made,
