@@ -97,7 +97,7 @@ def _queue(runner: asyncio.Runner, folder: Path, url: str, count: int, accounts:
         vault = await stack.enter_async_context(assemble(settings_of(str(folder), url), describing=False))
         each = count // accounts
         for number in range(accounts):
-            await _announce(vault, number, first=number * each + 1, last=(number + 1) * each)
+            await announce_queue(vault, number, first=number * each + 1, last=(number + 1) * each)
         await let_planner_look(vault)
         return vault
 
@@ -107,7 +107,7 @@ def _queue(runner: asyncio.Runner, folder: Path, url: str, count: int, accounts:
         runner.run(stack.aclose())
 
 
-async def _announce(vault: Vault, number: int, *, first: int, last: int) -> None:
+async def announce_queue(vault: Vault, number: int, *, first: int, last: int) -> None:
     """Announce recordings of a new account by rows like that of the first one."""
     account, _ = await vault.accounts.accounts.open(f"queue-{number}", name=None, locale=None, actor="bench")
     new = NewRecording(

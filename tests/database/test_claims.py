@@ -1,9 +1,11 @@
 """What a claim reads, with twenty and with twenty thousand recordings waiting."""
 
+import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -18,8 +20,10 @@ from vault.database.stores.recordings.claim_statements import (
     hot_any_waiting,
     hot_claims,
 )
+from vault.domain.recordings.recording import Lease
 
 _BATCH = 5000
+_LEASE = timedelta(seconds=90)
 _ON_SQLITE = {
     "by account": claim_by_account(TO_TRANSFER),
     "oldest": claim_oldest(TO_TRANSFER),
@@ -94,13 +98,13 @@ async def test_sqlite_runs_no_more_steps_for_a_long_queue(tmp_path, name: str):
     assert steps[1] <= 2 * steps[0] + 5
 
 
-async def _pages_on_postgresql(database: PostgresqlDatabase, name: str) -> int:
+async def _pages_on_postgresql(database: PostgresqlDatabase, name: str, floor: int = 0) -> int:
     """Return the pages that PostgreSQL reads for a statement."""
 
     def pages(tx: Any) -> int:
         # Its own text with named parameters; the text for PostgreSQL has numbered ones.
         statement = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_ON_POSTGRESQL[name].sqlite}"
-        given = _VALUES | {"but": _PASSED_OVER}
+        given = _VALUES | {"but": _PASSED_OVER, "floor": floor}
         values = {key: value for key, value in given.items() if f":{key}" in statement}
         (plan,) = tx.connection.execute(text(statement), values).scalar_one()
         return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
@@ -141,3 +145,76 @@ async def test_postgresql_reads_few_pages_beside_a_large_archive(
     await postgresql.write(lambda tx: tx.connection.execute(changed) and None)
     await postgresql.write(_analyze)
     assert await _pages_on_postgresql(postgresql, name) < 300
+
+
+async def _finish(database: PostgresqlDatabase, held: Lease | None) -> Lease:
+    """Let a claimed recording be available, as its worker does in the end."""
+    assert held is not None
+    done = text(
+        "UPDATE recordings SET state = 'available', sealed_announcement = NULL, lease_until = NULL, "
+        "lease_token = NULL WHERE id = :id"
+    )
+    await database.write(lambda tx: tx.connection.execute(done, {"id": held.recording.id}) and None)
+    return held
+
+
+async def _claim(database: PostgresqlDatabase) -> Lease:
+    return await _finish(database, await database.claim(TO_TRANSFER, lease=_LEASE, likely=True))
+
+
+@pytest.mark.postgresql
+async def test_postgresql_reads_few_pages_while_old_versions_stay(
+    postgresql: PostgresqlDatabase, migrated_url: str
+):
+    """While a dump or a forgotten transaction holds its snapshot, a claim does not read over all that was claimed."""
+    await _wait(postgresql, 3_000, accounts=2)
+    with psycopg.connect(migrated_url) as holder:
+        holder.execute("SELECT pg_current_xact_id()")
+        for _ in range(1_500):
+            held = await _claim(postgresql)
+        assert held.recording.not_before is not None
+        floor = micros(held.recording.not_before)
+        # All of them waited since the same moment, so the last ones are made younger.
+        younger = text("UPDATE recordings SET not_before = not_before + 1 WHERE state = 'received'")
+        await postgresql.write(lambda tx: tx.connection.execute(younger) and None)
+        few = await _pages_on_postgresql(postgresql, "by account", floor + 1)
+        many = await _pages_on_postgresql(postgresql, "by account")
+    assert few < 300 < many
+
+
+@pytest.mark.postgresql
+async def test_what_comes_back_below_the_floor_is_claimed(postgresql: PostgresqlDatabase):
+    """At once if nothing else waits for the same worker; beside others at the next look at all that waits."""
+    await _wait(postgresql, 40, accounts=2)
+    older = await _claim(postgresql)
+    await _claim(postgresql)
+    assert postgresql._floors.of(TO_TRANSFER)[0] > 0, "the first look found the floor"
+    back = text(
+        "UPDATE recordings SET state = 'received', sealed_announcement = :sealed, not_before = 1 WHERE id = :id"
+    )
+    values = {"id": older.recording.id, "sealed": b"sealed"}
+    await postgresql.write(lambda tx: tx.connection.execute(back, values) and None)
+    assert (await _claim(postgresql)).recording.id != older.recording.id, "the look from the floor on"
+    claimed = []
+    while older.recording.id not in claimed:
+        assert len(claimed) < 15, "the look at all that waits came too late"
+        await asyncio.sleep(0.2)
+        claimed.append((await _claim(postgresql)).recording.id)
+
+    while (found := await postgresql.claim(TO_TRANSFER, lease=_LEASE, likely=True)) is not None:
+        await _finish(postgresql, found)
+    await postgresql.write(lambda tx: tx.connection.execute(back, values) and None)
+    postgresql._floors.keep(TO_TRANSFER, 2, seconds=60)
+    found = await postgresql.claim(TO_TRANSFER, lease=_LEASE, likely=True, but={"acct_other"})
+    assert found is not None
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("accounts", "is_kept"), [(31, True), (60, False)])
+async def test_a_floor_is_kept_only_if_every_account_was_looked_at(
+    postgresql: PostgresqlDatabase, accounts: int, is_kept: bool
+):
+    """Otherwise rows of an account that was not looked at could wait below it."""
+    await _wait(postgresql, 200, accounts=accounts)
+    await _claim(postgresql)
+    assert (postgresql._floors.of(TO_TRANSFER)[0] > 0) is is_kept

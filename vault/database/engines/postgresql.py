@@ -10,11 +10,13 @@ outcome is unknown: callers retry, and retries are idempotent.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from vault import metrics
+from vault.database.engines.claim_floors import ClaimFloors
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_job import DEADLINE, DEFAULT_POOL, UNKNOWN, PoolSizes
@@ -29,8 +31,8 @@ from vault.database.stores.hot.statements import Announced, Grant, announcement_
 from vault.database.stores.hot.writes import IS_VALID, announce_steps, announced, grant_steps, granted
 from vault.database.stores.recordings.claim_statements import (
     MANIFEST_WRITTEN,
-    claim_values,
     hot_any_waiting,
+    hot_claim_values,
     hot_claims,
     read_claim,
 )
@@ -65,6 +67,7 @@ class PostgresqlRows:
         )
         #: Grants, and events that nobody waits for.
         self._grants: MicroBatch[Grant, bool] = MicroBatch(self._grant_group)
+        self._floors = ClaimFloors()
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in its own transaction."""
@@ -91,11 +94,17 @@ class PostgresqlRows:
         del likely
         states, token = tuple(states), token_of(self._pool.signals.holder)
         by_account, oldest = hot_claims(states)
-        values = claim_values(token, lease, but, on_postgresql=True)
-        row = read_claim((await self._hot_write([(by_account, values)]))[0], token)
+        for floor in self._floors.of(states):
+            begun = monotonic()
+            values = hot_claim_values(token, lease, but, floor)
+            row, next_floor = read_claim((await self._hot_write([(by_account, values)]))[0], token)
+            if not floor:
+                self._floors.keep(states, next_floor, seconds=monotonic() - begun)
+            if row is not None:
+                return row
         # What was passed over waits too, and is claimed when its account may have it.
-        if row is None and not but and await self._hot_read((hot_any_waiting(states), {})):
-            row = read_claim((await self._hot_write([(oldest, values)]))[0], token)
+        if not but and await self._hot_read((hot_any_waiting(states), {})):
+            row, _ = read_claim((await self._hot_write([(oldest, values)]))[0], token)
             if row is None:
                 self.signals.emit([locked_row_signal(states)])
         return row

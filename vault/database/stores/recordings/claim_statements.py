@@ -4,17 +4,20 @@ A claim prefers an account with few leases in its states, chosen at random among
 not delay the others; ``but`` names accounts that it passes over. It does not count the backlog: it walks over the
 distinct accounts that have rows in a state, from a random account on, by one index lookup for each (a loose index
 scan). In each state it walks over at most ``_MAX_ACCOUNTS`` from there on, and as many from the first account on.
+
+On PostgreSQL claimed rows stay in the indexes until vacuum removes them, which a snapshot of somebody else may prevent.
+So most claims look from a floor on, which the last look at all that waits has returned (``claim_floors``).
 """
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import TextClause, TextualSelect, text
 
-from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, micros, recordings
 from vault.database.sql.compiled_statements import RowReader
 from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.sql.hot_text import HotText
@@ -46,12 +49,19 @@ MANIFEST_WRITTEN: Final = HotText(
 )
 
 
-def claim_values(
-    token: str, lease: timedelta, but: Collection[str], *, on_postgresql: bool
-) -> dict[str, Any]:
-    """Return the parameters of a claim, except ``now``, which only SQLite needs."""
-    passed_over: list[str] | str = list(but) if on_postgresql else json.dumps(list(but))
-    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct"), "but": passed_over}
+def claim_values(token: str, lease: timedelta) -> dict[str, Any]:
+    """Return the parameters of a claim that are the same on both databases."""
+    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
+
+
+def sqlite_claim_values(token: str, lease: timedelta, but: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return the parameters of SQLite's claims."""
+    return claim_values(token, lease) | {"but": json.dumps(list(but)), "now": micros(now)}
+
+
+def hot_claim_values(token: str, lease: timedelta, but: Collection[str], floor: int) -> dict[str, Any]:
+    """Return the parameters of PostgreSQL's claims; ``floor``: microseconds since 1970, nothing older is found."""
+    return claim_values(token, lease) | {"but": list(but), "floor": floor}
 
 
 @cache
@@ -66,16 +76,21 @@ def claim_by_account(states: Sequence[State]) -> TextualSelect:
 
 def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
     now = _now(on_postgresql=on_postgresql)
-    ready = _ready(now, is_announced=_IS_ANNOUNCED)
+    floor = "AND r.not_before >= :floor" if on_postgresql else ""
+    ready = f"{_ready(now, is_announced=_IS_ANNOUNCED)} {floor}"
     taken = {CLAIM.target if state in CLAIM.sources else state for state in states}
     in_hand = ", ".join(f"'{state}'" for state in sorted(taken))
+    # The count reads leases that ended too, so it is left out where there is no choice.
     return f"""
-        WITH RECURSIVE {_waiting_accounts(states, ready)}, chosen AS MATERIALIZED (
-            SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
-             WHERE a.account_id {_but(on_postgresql=on_postgresql)}
-             ORDER BY (SELECT count(*) FROM recordings r
-                        WHERE r.account_id = a.account_id AND r.lease_until > {now}
-                          AND r.state IN ({in_hand}) AND {_is_work(_IS_ANNOUNCED)}), random()
+        WITH RECURSIVE {_waiting_accounts(states, ready, floor)}, choice AS MATERIALIZED (
+            SELECT DISTINCT a.account_id FROM pairs a
+             WHERE a.since IS NOT NULL AND a.account_id {_but(on_postgresql=on_postgresql)}
+        ), chosen AS MATERIALIZED (
+            SELECT a.account_id FROM choice a
+             ORDER BY CASE WHEN (SELECT count(*) FROM choice) > 1 THEN
+                           (SELECT count(*) FROM recordings r
+                             WHERE r.account_id = a.account_id AND r.lease_until > {now}
+                               AND r.state IN ({in_hand}) AND {_is_work(_IS_ANNOUNCED)}) END, random()
              LIMIT 1
         ), best AS MATERIALIZED (
             SELECT state, account_id FROM pairs
@@ -88,7 +103,7 @@ def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
         )"""  # noqa: S608 - our own names and states
 
 
-def _waiting_accounts(states: Sequence[State], ready: str) -> str:
+def _waiting_accounts(states: Sequence[State], ready: str, floor: str) -> str:
     """Return ``pairs``: accounts with rows in a state, and since when the oldest ready one waits, if there is any."""
     # Both databases take the partial index of states only if the query repeats its condition.
     seeds = " UNION ALL ".join(
@@ -100,7 +115,8 @@ def _waiting_accounts(states: Sequence[State], ready: str) -> str:
             {seeds}
             UNION ALL
             SELECT w.state, (SELECT min(r.account_id) FROM recordings r
-                              WHERE r.state = w.state AND r.account_id > w.account_id AND r.{IS_NOT_AVAILABLE}), w.n + 1
+                              WHERE r.state = w.state AND r.account_id > w.account_id AND r.{IS_NOT_AVAILABLE} {floor}),
+                   w.n + 1
               FROM walk w WHERE w.account_id IS NOT NULL AND w.n < {_MAX_ACCOUNTS}
         ), pairs AS MATERIALIZED (
             SELECT w.state, w.account_id,
@@ -140,9 +156,11 @@ def hot_claims(states: Sequence[State]) -> tuple[HotText, HotText]:
 
     A claim is durable before the attempt begins: otherwise a crash could undo it, and nothing would note the object.
     """
-    return _hot_claim(_due_by_account(states, on_postgresql=True)), _hot_claim(
-        _due_oldest(states, on_postgresql=True)
-    )
+    # Only if it walked over all accounts is nothing older.
+    is_more = f"SELECT FROM walk WHERE account_id IS NOT NULL AND n >= {_MAX_ACCOUNTS}"
+    floor = f"(SELECT min(since) FROM pairs WHERE NOT EXISTS ({is_more}))"  # noqa: S608 - the same
+    by_account = _hot_claim(_due_by_account(states, on_postgresql=True), floor, floor="bigint")
+    return by_account, _hot_claim(_due_oldest(states, on_postgresql=True), "NULL::bigint")
 
 
 @cache
@@ -151,15 +169,17 @@ def hot_any_waiting(states: Sequence[State]) -> HotText:
     return HotText(any_waiting(states, on_postgresql=True).text)
 
 
-def read_claim(rows: Sequence[Sequence[Any]], token: str) -> Lease | None:
-    """Return the lease of the row that a claim returned, if it found one."""
+def read_claim(rows: Sequence[Sequence[Any]], token: str) -> tuple[Lease | None, int]:
+    """Return the lease of the row that a claim returned, if it found one, and the floor for the next ones."""
     if not rows:
-        return None
-    row = _CLAIMED.named(rows[0])
-    return Lease(recording=recording_from(row), token=token, announcement=sealed_announcement(row))
+        return None, 0
+    *values, floor = rows[0]
+    row = _CLAIMED.named(values)
+    lease = Lease(recording=recording_from(row), token=token, announcement=sealed_announcement(row))
+    return lease, floor or 0
 
 
-def _hot_claim(due: str) -> HotText:
+def _hot_claim(due: str, next_floor: str, **more: str) -> HotText:
     statement = f"""{due}, taken AS (
             {_take(POSTGRESQL_NOW)}
         ), noted AS (
@@ -169,9 +189,8 @@ def _hot_claim(due: str) -> HotText:
                                      ELSE {MAX_CLEAN_ATTEMPTS} END
             ON CONFLICT (recording_id) DO UPDATE SET noted_at = excluded.noted_at, due_at = excluded.due_at
         )
-        SELECT * FROM taken"""  # noqa: S608 - our own names
-    kinds = {"start": "text", "token": "text", "lease": "bigint", "but": "text[]"}
-    return HotText(statement, **kinds)
+        SELECT *, {next_floor} FROM taken"""  # noqa: S608 - our own names
+    return HotText(statement, start="text", token="text", lease="bigint", but="text[]", **more)  # noqa: S106 - types
 
 
 def _claim(due: str) -> TextualSelect:

@@ -30,7 +30,7 @@ from vault.database.stores.recordings.claim_statements import (
     any_waiting,
     claim_by_account,
     claim_oldest,
-    claim_values,
+    sqlite_claim_values,
 )
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recordings import (
@@ -87,8 +87,7 @@ class QueueRows(Rows):
         PostgreSQL has other statements (``hot_claims``).
         """
         token = new_token(self._db)
-        values = claim_values(token, lease, but, on_postgresql=False)
-        values |= {"now": micros(database_now(self._db))}
+        values = sqlite_claim_values(token, lease, but, database_now(self._db))
         for statement in (claim_by_account, claim_oldest):
             row = self._db.execute(statement(tuple(states)), values).first()
             if row is not None:
