@@ -84,6 +84,24 @@ NODES = [
         labels={"instance": "a"},
     ),
     Incident(
+        alert="CallvaultVacuumHeld",
+        series={'callvault_vacuum_held_seconds{holder="idle_transaction"}': level(900, 20, after=0)},
+        quiet=(1, 3.5, 24),
+        fires=(4.5, 20),
+        labels={"holder": "idle_transaction"},
+    ),
+    Incident(
+        alert="CallvaultVacuumHeld",
+        name="by a standby, of which PostgreSQL knows no time",
+        series={
+            'callvault_vacuum_held_seconds{holder="standby"}': level(0, 30),
+            'callvault_vacuum_held_transactions{holder="standby"}': level(2e6, 20, after=5),
+        },
+        quiet=(1, 3.5, 24),
+        fires=(4.5, 20),
+        labels={"holder": "standby"},
+    ),
+    Incident(
         alert="CallvaultSiemLags",
         series={"callvault_siem_waiting_seconds": level(900, 20, after=0)},
         quiet=(1, 6, 24),
@@ -111,5 +129,7 @@ NODES = [
 ]
 
 #: What one machine cannot have by itself (a clock apart from its servers, a full disk), or what has no test that waits
-#: for ten minutes (the time of an entry of the log cannot be changed), is tried as series alone.
-BY_SERIES = {"CallvaultClockWrong", "CallvaultDiskFull", "CallvaultSiemLags"} & {one.alert for one in NODES}
+#: for ten minutes (the time of an entry of the log or of a snapshot cannot be changed), is tried as series alone.
+BY_SERIES = {"CallvaultClockWrong", "CallvaultDiskFull", "CallvaultSiemLags", "CallvaultVacuumHeld"} & {
+    one.alert for one in NODES
+}

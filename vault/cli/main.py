@@ -13,6 +13,7 @@ import typer
 from vault import structured_log
 from vault.cli.accounts import accounts
 from vault.cli.approvals import approvals
+from vault.cli.doctor import doctor
 from vault.cli.drill import drill
 from vault.cli.events import events
 from vault.cli.log import log, verify
@@ -47,6 +48,7 @@ app.add_typer(retention, name="retention")
 app.command()(simulate)
 app.command()(simulate_crm)
 app.command()(migrate)
+app.command()(doctor)
 
 #: With port 0 the system chooses one.
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]

@@ -46,6 +46,7 @@ from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.names import NameRows
 from vault.database.stores.node.due_work import DueWorkRows
 from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
+from vault.database.stores.node.vacuum_horizon import VacuumHorizonRows
 from vault.database.stores.node.vault_metadata import MetadataRows
 from vault.database.stores.outbox.attempts import AttemptRows
 from vault.database.stores.outbox.claims import OutboxClaims
@@ -205,6 +206,7 @@ class Transaction:
     singleton_leases = _Store(SingletonLeaseRows)
     due_work = _Store(DueWorkRows)
     lease_holders = _Store(LeaseHolderRows)
+    vacuum_horizon = _Store(VacuumHorizonRows)
 
     def __init__(self, connection: Connection) -> None:
         """Work on a connection inside a transaction that the caller starts and ends."""

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vault import metrics as process_metrics
+from vault.database.sql.vacuum_horizon import HOLDER_KINDS
 from vault.database.stores.retention.retention_policies import OUTCOMES
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import WORK
@@ -81,6 +82,11 @@ def _ready(troubles: dict[str, str]) -> Metric:
 
 
 def _of_the_vault(tx: Transaction) -> list[Metric]:
+    parts = (_of_queue_and_log, _of_requests, _of_retention, _of_approvals, _of_the_store, _of_vacuum)
+    return [metric for part in parts for metric in part(tx)]
+
+
+def _of_queue_and_log(tx: Transaction) -> list[Metric]:
     counts = tx.queue.counts()
     waiting = GaugeMetricFamily(
         "callvault_queue_recordings", "Recordings in progress, by state.", labels=["state"]
@@ -115,10 +121,6 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
             "Seconds since the oldest waiting event was created.",
             value=max(0.0, lag.total_seconds()),
         ),
-        *_of_requests(tx),
-        *_of_retention(tx),
-        *_of_approvals(tx),
-        *_of_the_store(tx),
     ]
 
 
@@ -208,3 +210,24 @@ def _of_the_store(tx: Transaction) -> list[Metric]:
             value=tx.object_store.count_due(),
         ),
     ]
+
+
+def _of_vacuum(tx: Transaction) -> list[Metric]:
+    """Return the oldest holder of each kind. 0 on SQLite, where nobody holds one."""
+    seconds = GaugeMetricFamily(
+        "callvault_vacuum_held_seconds",
+        "Seconds since the oldest snapshot, by its holder; 0 where PostgreSQL does not know since when.",
+        labels=["holder"],
+    )
+    transactions = GaugeMetricFamily(
+        "callvault_vacuum_held_transactions",
+        "Transactions since the oldest snapshot, by its holder.",
+        labels=["holder"],
+    )
+    holders = tx.vacuum_horizon.holders()
+    for kind in HOLDER_KINDS:
+        ours = [one for one in holders if one.kind == kind and one.transactions is not None]
+        held = [one.held_for for one in ours if one.held_for is not None]
+        seconds.add_metric([kind], max(held, default=timedelta()).total_seconds())
+        transactions.add_metric([kind], max((one.transactions or 0 for one in ours), default=0))
+    return [seconds, transactions]
