@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from vault.crm.code_flow import CodeFlow
 from vault.domain.crm.exchange import Act, Budget, CrmAccess, CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, CandidatePage, Handover, NumberForms, RemoteIds, Target
 from vault.domain.crm.verdict import (
@@ -22,8 +23,10 @@ from vault.domain.crm.verdict import (
     Wait,
 )
 from vault.domain.outbox.attempt import Answer
-from vault.errors import FetchFailed
+from vault.errors import FetchFailed, Invalid
 from vault.ports.crm import CrmSystem, FormField, OAuth
+from vault.simulator.crm.tokens import TokenServer
+from vault.simulator.exchange import VaultRequest
 
 HOST: Final = "notebook.example"
 KEY: Final = "nb-secret"
@@ -46,7 +49,10 @@ class Notebook(CrmSystem):
     probe_lag: timedelta = timedelta(seconds=90)
 
     def hosts(self, settings: Mapping[str, str]) -> tuple[str, ...]:
-        """Return its host."""
+        """Return its host; a grant can name another."""
+        host = settings.get("api_host", HOST)
+        if host != HOST:
+            raise Invalid("api_host must be that of the notebook.", field="api_host")
         return (HOST,)
 
     def find(self, number: NumberForms, access: CrmAccess) -> Sequence[CrmRequest]:
@@ -110,6 +116,26 @@ class Notebook(CrmSystem):
         return by_status.get(reply.status, Unclear())
 
 
+def _flow(*, rotates: bool) -> CodeFlow:
+    return CodeFlow(
+        authorize=lambda _: f"https://{HOST}/authorize", token=lambda _: f"https://{HOST}/token", scopes=("records",),
+        rotates=rotates, unused_life=timedelta(days=30), learn=_learn,
+    )  # fmt: skip
+
+
+def _learn(_settings: object, answer: object) -> Mapping[str, str]:
+    said = answer.get("api_host") if isinstance(answer, dict) else None
+    return {} if said is None else {"api_host": said}
+
+
+#: By their names: one with a key, and two that people authorize, of which one ends a refresh token with its use.
+NOTEBOOKS: Final[Mapping[str, Notebook]] = {
+    "notebook": Notebook(),
+    "ledger": Notebook(name="ledger", key_field=None, oauth=_flow(rotates=True)),
+    "folio": Notebook(name="folio", key_field=None, oauth=_flow(rotates=False)),
+}
+
+
 def _asked(reply: CrmReply) -> timedelta | None:
     said = reply.headers.get("retry-after")
     return None if said is None else timedelta(seconds=int(said))
@@ -156,6 +182,7 @@ class NotebookPeer:
     #: Bodies of what was written.
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=lambda: {KEY})
+    tokens: TokenServer = field(default_factory=lambda: TokenServer(path="/token", rotates=True))
     #: Answers instead of acting, for the next requests of a method and path, such as ``POST /records``.
     answers: dict[str, list[Answer | FetchFailed]] = field(default_factory=dict)
     #: Acts, and then loses the answer of the next requests of a method and path.
@@ -175,13 +202,19 @@ class NotebookPeer:
         self.requests.append(f"{method} {parts.path}")
         if self.meanwhile is not None:
             await self.meanwhile(name)
-        if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
+        token = headers.get("authorization", "").removeprefix("Bearer ")
+        if name != "POST /token" and token not in self.keys | self.tokens.access:
             return Answer(status=401)
         if waiting := self.answers.get(name):
             answer = waiting.pop(0)
             if isinstance(answer, FetchFailed):
                 raise answer
             return answer
+        if name == "POST /token":
+            lowered = {one.lower(): value for one, value in headers.items()}
+            asked = VaultRequest(method=method, path="/token", query=[], headers=lowered, body=body)
+            reply = self.tokens.answer(asked)
+            return Answer(status=reply.status, body=reply.body)
         answer = self._act(method, parts.path, parse_qs(parts.query), json.loads(body or b"{}"))
         if name in self.loses:
             self.loses.remove(name)

@@ -1,12 +1,13 @@
 """Hand-over of calls to CRMs: the acceptance cases by their numbers, on both databases with a CRM in memory.
 
-Each system with a static key goes its whole way against its simulated counterpart in ``test_systems``.
+Each system goes its whole way against its simulated counterpart in ``test_systems``.
 
 | case | test |
 |---|---|
 | 1, 2, 3 | ``test_outcomes``: twice available, a lost answer, a search that lags; 2 and 3 also in ``test_systems`` |
 | 4, 5, 6 | ``test_outcomes``: erased while it is written or looked up, before it is sent, while the system is down |
-| 7 | ``test_integrations``: a refused key. Without OAuth there is no refresh, so 8 and 9 have no test |
+| 7 | ``test_integrations``: a refused key; ``test_refresh``: a revoked grant |
+| 8, 9 | ``test_refresh``: two workers, and one that dies with the new pair |
 | 10, 11, 12, 13 | ``test_matching`` |
 | 14, 15, 16 | ``test_outcomes``: merged, gone, refused |
 | 17 | ``test_walk`` and ``test_systems``: restricted and lifted |

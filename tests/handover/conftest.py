@@ -3,7 +3,8 @@
 import pytest
 
 from tests.fakes.crm import HOST, NotebookPeer
-from tests.support.house_fixtures import either, house  # noqa: F401 - fixtures
+from tests.handover.handing import ANN
+from tests.support.house_fixtures import either, house, nodes  # noqa: F401 - fixtures
 from tests.support.service_house import House
 from vault.services.outbox import send_turn
 
@@ -20,3 +21,11 @@ def peer(either: House) -> NotebookPeer:  # noqa: F811 - the fixture
     made = NotebookPeer()
     either.outside.peers[HOST] = made
     return made
+
+
+@pytest.fixture
+def grantor(peer: NotebookPeer) -> NotebookPeer:
+    """The CRM, which gives tokens that are valid once."""
+    peer.contacts = [ANN]
+    peer.keys = set()
+    return peer

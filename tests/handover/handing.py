@@ -13,7 +13,8 @@ from vault.database.stores.handover.handovers import HandoverFilter
 from vault.domain.handover.handover import StoredHandover
 from vault.domain.handover.integration import HandoverPolicy
 from vault.domain.recordings.recording import State
-from vault.services.handover.integrations import IntegrationChange, IntegrationView
+from vault.services.handover.credentials import IntegrationChange
+from vault.services.handover.integrations import IntegrationView
 from vault.services.handover.recipient import Vendor
 
 ME: Any = {"actor": "key_test"}

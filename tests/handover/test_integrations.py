@@ -30,7 +30,7 @@ from vault.database.schema.handover import handovers, integrations
 from vault.database.schema.outbox import outbox_messages
 from vault.domain.handover.integration import HandoverPolicy
 from vault.errors import Invalid, NotFound, Refused
-from vault.services.handover.integrations import IntegrationChange
+from vault.services.handover.credentials import IntegrationChange
 
 _EVER: Any = {"since": datetime(2020, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.crm import HOST, NotebookPeer
+from tests.handover.authorizing import activated, authorize
 from tests.handover.handing import ANN, ME, activate, all_handovers, call, erase, hand_over, let_pass
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
@@ -79,3 +80,23 @@ async def test_an_integration_that_has_ended_stays_so(
         await call(new)
         await hand_over(new)
     assert notebook.requests == []
+
+
+async def test_a_grant_survives(house: House, notebook: NotebookPeer, tmp_path: Path, threads: Threads):
+    """Its tokens are those of the last refresh: what stands there is removed without a person."""
+    notebook.contacts, notebook.keys = [ANN], set()
+    view = await activated(house, notebook)
+    await authorize(house, notebook, view)
+    notebook.tokens.access.clear()
+    recording_id = await call(house)
+    await hand_over(house, rounds=2)
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        await new.vault.backup.restore(actor="operator")
+        notebook.tokens.access.clear()
+        await erase(new, recording_id)
+        await let_pass(new)
+        await hand_over(new, rounds=3)
+        (after,) = await all_handovers(new)
+        assert (after.state, notebook.records) == ("absent", {})
+    assert notebook.requests.count("POST /token") == 3

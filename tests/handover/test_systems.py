@@ -1,7 +1,7 @@
-"""Every system with a static key, from the call to its removal, against its simulated counterpart."""
+"""Every system, by a key or as a person authorizes it: a whole way against its simulated counterpart."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -19,14 +19,16 @@ from tests.handover.handing import (
 )
 from tests.support.service_house import House
 from vault.crm.registry import SYSTEMS
+from vault.domain.crm.exchange import OAuthClient
 from vault.domain.outbox.attempt import Answer
 from vault.ports.crm import CrmSystem
-from vault.services.handover.integrations import IntegrationChange
+from vault.services.handover.credentials import IntegrationChange
 from vault.simulator.crm.crm import SimulatedCrm
 from vault.simulator.crm.registry import SIMULATED_CRM
 from vault.simulator.exchange import VaultRequest
 
-KEYED = [one for one in SYSTEMS if one.key_field is not None]
+#: Settings that a grant brings.
+_LEARNT = {"instance_url", "company"}
 
 
 def reach(house: House, system: CrmSystem, loses_creation: list[bool]) -> SimulatedCrm:
@@ -55,8 +57,10 @@ def reach(house: House, system: CrmSystem, loses_creation: list[bool]) -> Simula
             body=reply.body,
         )
 
-    for host in system.hosts(peer.settings):
-        house.outside.peers[host] = answer
+    hosts = [*system.hosts(peer.settings)]
+    if system.oauth is not None:
+        hosts += system.oauth.refresh_request(peer.settings, client_of(peer), "-").hosts
+    house.outside.peers |= dict.fromkeys(hosts, answer)
     return peer
 
 
@@ -67,13 +71,25 @@ async def activated(house: House, system: CrmSystem, *loses_creation: bool) -> S
     contact = peer.add_contact("06 12 34 56 78", CUSTOMER, "612345678")
     peer.open_parent(contact)
     wanted = IntegrationChange(key=peer.key, settings=peer.settings)
-    await house.vault.handover.integrations.activate(
-        house.account.id, system.name, wanted, vendor=VENDOR, **ME
-    )
+    if system.key_field is None:
+        entered = {name: value for name, value in peer.settings.items() if name not in _LEARNT}
+        wanted = IntegrationChange(client=client_of(peer), settings=entered)
+    verbs = house.vault.handover
+    view = await verbs.integrations.activate(house.account.id, system.name, wanted, vendor=VENDOR, **ME)
+    if system.key_field is None:
+        begun = await verbs.authorizations.begin(house.account.id, view.integration.id, **ME)
+        query = {name: values[0] for name, values in parse_qs(urlsplit(begun.url).query).items()}
+        said = {"state": query["state"], "code": peer.tokens.approve(query), "error": None}
+        await verbs.authorizations.finish(house.account.id, **said, **ME)
     return peer
 
 
-@pytest.mark.parametrize("system", KEYED, ids=lambda one: one.name)
+def client_of(peer: SimulatedCrm) -> OAuthClient:
+    """Return the registration of the account at a simulated system."""
+    return OAuthClient(client_id=peer.tokens.client_id, client_secret=peer.tokens.client_secret)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
 async def test_a_call_from_its_end_to_its_erasure(house: House, system: CrmSystem):
     """It stands there once, says restricted while it is, and is removed with its recording."""
     peer = await activated(house, system)
@@ -98,7 +114,7 @@ async def test_a_call_from_its_end_to_its_erasure(house: House, system: CrmSyste
     assert not any("Bea" in one or CUSTOMER in one for one in peer.shown())
 
 
-@pytest.mark.parametrize("system", KEYED, ids=lambda one: one.name)
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
 async def test_a_lost_answer_makes_no_second_record(house: House, system: CrmSystem):
     """Case 2, with a search that finds it late where the system's does (case 3)."""
     peer = await activated(house, system, True)
@@ -111,3 +127,16 @@ async def test_a_lost_answer_makes_no_second_record(house: House, system: CrmSys
     assert await states(house) == ["present"]
     (handover,) = await all_handovers(house)
     assert sum(handover.id in one for one in peer.shown()) == 1
+
+
+@pytest.mark.parametrize(
+    "system", [one for one in SYSTEMS if one.oauth and not one.key_field], ids=lambda one: one.name
+)
+async def test_an_ended_access_token_is_refreshed(house: House, system: CrmSystem):
+    """Before its time: the call stands there all the same, after one refresh."""
+    peer = await activated(house, system)
+    peer.tokens.access.clear()
+    await call(house)
+    await hand_over(house, rounds=2)
+    assert await states(house) == ["present"]
+    assert sum(one.path == peer.tokens.path for one in peer.asked) == 2

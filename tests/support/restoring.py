@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.crm import Notebook
+from tests.fakes.crm import NOTEBOOKS
 from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.support.service_house import SIGNER, House
 from vault.composition.adapters import Adapters
@@ -56,7 +56,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "rest": house.rest,
         "outside": house.outside,
         "providers": {"platform": Platform()},
-        "crm_systems": {"notebook": Notebook()},
+        "crm_systems": NOTEBOOKS,
         "describer": house.describer,
         "prompt_maker": house.vault.consent.notices.prompt_maker,
         "threads": threads,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from tests.fakes.crm import Notebook
+from tests.fakes.crm import NOTEBOOKS
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
@@ -199,7 +199,7 @@ def _verbs(
         ring=ring,
         threads=threads,
         providers={"platform": Platform(), "fake": FakeProvider(name="fake")},
-        crm_systems={"notebook": Notebook(), **{one.name: one for one in SYSTEMS}},
+        crm_systems={**NOTEBOOKS, **{one.name: one for one in SYSTEMS}},
         prompt_maker=FakePromptMaker(),
         signer=SIGNER,
         **around,

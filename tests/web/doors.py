@@ -44,6 +44,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/integrations"): ("audit:read", None),
     ("GET", "/integrations/{integration}"): ("audit:read", None),
     ("PATCH", "/integrations/{integration}"): ("settings:write", {"description": "r"}),
+    ("POST", "/integrations/{integration}/authorization"): ("settings:write", None),
     ("POST", "/integrations/{integration}/pause"): ("settings:write", None),
     ("POST", "/integrations/{integration}/resume"): ("settings:write", None),
     ("POST", "/integrations/{integration}/end"): ("settings:write", {"remove": True}),

@@ -10,6 +10,7 @@ from vault.domain.handover.integration import MAX_EVER
 SAID: Final = {
     "system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
 }  # fmt: skip
+_CLIENT: Final = {"id": "app-1", "secret": "s3cret"}
 _PERIOD: Final = {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
 
 
@@ -29,6 +30,12 @@ def type_integration(tenant: Tenant, mark: Any) -> None:
     settings = {"id_property": mark("PATCH", one, "settings{}").lower()}
     changed = tenant.http.patch(made_at, json=texts | {"settings": settings})
     assert changed.status_code == 200, changed.text
+    client = {name: mark("PATCH", one, f"client.{name}") for name in ("id", "secret")}
+    changed = tenant.http.patch(made_at, json={"client": client})
+    assert changed.status_code == 200, changed.text
+    client = {name: mark("POST", at, f"client.{name}") for name in ("id", "secret")}
+    made = tenant.http.post(tenant.url(at), json={**SAID, "key": None, "client": client})
+    assert made.status_code == 201, made.text
 
 
 def grow_receivers(grown: Any, number: int) -> None:
@@ -54,6 +61,8 @@ def grow_integrations(grown: Any, number: int) -> None:
     made = grown.act("post_integration", body=SAID)["id"]
     grown.act("post_integration_pause", integration=made)
     grown.act("patch_integration", body={"description": "d"}, integration=made)
+    grown.act("patch_integration", body={"client": _CLIENT}, integration=made)
+    grown.act("post_integration_authorization", integration=made)
     grown.act("post_integration_preview", integration=made)
     grown.act("post_back_fill", body=_PERIOD, integration=made)
     grown.act("post_integration_end", body={"remove": False}, integration=made)

@@ -108,6 +108,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
     "POST /integrations": _NO_PAGE,
     "PATCH /integrations/{integration}": _NO_PAGE,
+    "POST /integrations/{integration}/authorization": _NO_PAGE,
     "POST /integrations/{integration}/pause": _NO_PAGE,
     "POST /integrations/{integration}/resume": _NO_PAGE,
     "POST /integrations/{integration}/end": _NO_PAGE,

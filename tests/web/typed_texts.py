@@ -5,6 +5,7 @@ AUTHORITY_REQUESTS = (
     ("POST", "/authority-requests"),
     ("PATCH", "/authority-requests/{authority_request}"),
 )
+_INTEGRATION = ("key", "client.id", "client.secret", "settings{}", "description")
 #: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
 SEALED = {
     ("PUT", "/recording-switch", "reason"),
@@ -12,8 +13,14 @@ SEALED = {
     ("PUT", "/request-callback", "url"),
     *(("POST", "/event-endpoints", one) for one in ("url", "description")),
     *(("PATCH", "/event-endpoints/{endpoint}", one) for one in ("url", "description")),
-    *(("POST", "/integrations", one) for one in ("key", "settings{}", "description", "recipient")),
-    *(("PATCH", "/integrations/{integration}", one) for one in ("key", "settings{}", "description")),
+    *(
+        ("POST", "/integrations", one)
+        for one in ("key", "client.id", "client.secret", "settings{}", "description", "recipient")
+    ),
+    *(
+        ("PATCH", "/integrations/{integration}", one)
+        for one in ("key", "client.id", "client.secret", "settings{}", "description")
+    ),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
     ("PATCH", "/consent-policy", "reason"),

@@ -44,6 +44,7 @@ from vault.services.closing_acts.journal import Journal
 from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.key_objections import KeyObjections
+from vault.services.handover.authorizations import Authorizations
 from vault.services.handover.call_text import CallTexts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.node.readiness_probe import Part, ReadinessProbe
@@ -144,6 +145,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (CallDocuments, "public_url"): lambda _: settings.public_url,
         (AskProvider, "public_url"): lambda _: settings.public_url,
         (CallTexts, "public_url"): lambda _: settings.public_url,
+        (Authorizations, "public_url"): lambda _: settings.public_url,
         (PasskeyProofs, "site"): lambda _: RelyingParty.of(settings.public_url, settings.passkey_domain),
         (LinkTokenVerifier, "audience"): lambda _: audience_of(settings.public_url),
         (AccountLimiter, "default"): lambda _: settings.account_limits,

@@ -17,6 +17,7 @@ from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.events.publish_events import PublishEvents
 from vault.services.handover.follow_log import FollowLog
+from vault.services.handover.keep_grants import KeepGrants
 from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
@@ -82,6 +83,8 @@ class Jobs:
     send_outbox: SendOutbox
     #: Put the events that the log's entries cause into the outbox.
     publish_events: PublishEvents
+    #: Refresh tokens of integrations that nobody uses, where they would die of that.
+    keep_grants: KeepGrants
     #: Hand over what the log says became available, and what waits for that.
     follow_log: FollowLog
     #: Move deliveries of callbacks that an older release left into the outbox.

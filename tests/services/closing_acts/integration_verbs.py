@@ -7,7 +7,7 @@ from tests.services.closing_acts.verb import Verb
 from tests.support.parties import ME
 from tests.support.service_house import House
 from vault.errors import NotFound
-from vault.services.handover.integrations import IntegrationChange
+from vault.services.handover.credentials import IntegrationChange
 from vault.services.handover.recipient import Vendor
 
 

@@ -7,7 +7,7 @@ from tests.support.outbox import let_time_come, send_due
 from tests.support.service_house import House
 from vault.domain.outbox.attempt import Answer
 from vault.domain.requests.request import RequestState
-from vault.services.handover.integrations import IntegrationChange
+from vault.services.handover.credentials import IntegrationChange
 from vault.services.handover.recipient import Vendor
 
 

@@ -250,6 +250,7 @@ OTHERS: Final = {
     ("POST", "/console/sign-in"),
     ("GET", "/console/signed-in"),
     ("GET", "/console/doorways/{door}"),
+    ("GET", "/console/integrations/callback"),
     ("GET", "/console/once/{token}"),
     ("POST", "/console/once/{token}"),
     ("POST", "/console/sign-out"),

@@ -36,7 +36,15 @@ integrations = Table(
     Column("from_index", BigInteger),
     # When the system last took something.
     Column("succeeded_at", Moment),
+    # The authorization that somebody has begun: the SHA-256 of its state, who, and until when it can end.
+    Column("state_hash", String),
+    Column("started_by", String),
+    Column("state_until", Moment),
+    # When a person or a refresh last gave tokens, and until when somebody refreshes them.
+    Column("granted_at", Moment),
+    Column("refreshing_until", Moment),
     Index("ix_integrations_account", "account_id"),
+    Index("ix_integrations_state", "state_hash", unique=True),
 )
 
 #: Condition of the index of what is still to be done; queries repeat it.

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
+
+from vault.domain.crm.exchange import Grant, OAuthClient
 
 #: The folder of their messages in ``vault/services/outbox/kinds``.
 KIND: Final = "handovers"
@@ -17,6 +19,8 @@ IntegrationState = Literal["active", "paused", "removing", "ended"]
 Matching = Literal["hold", "newest"]
 #: What becomes of what stands there while a recording is restricted.
 OnRestriction = Literal["redact", "remove"]
+#: How long before it expires an access token is renewed: a request with it is on its way meanwhile.
+_EARLY: Final = timedelta(seconds=60)
 #: The types of their messages.
 WRITE: Final = "handover.write"
 REMOVE: Final = "handover.remove"
@@ -52,7 +56,8 @@ class StoredIntegration:
     created_at: datetime
     changed_at: datetime
     changed_by: str
-    #: Since when the system refuses its credentials; until they are set again nothing is sent, and removals wait.
+    #: Since when the system refuses its credentials, or nobody has authorized it; until then nothing is sent, and
+    #: removals wait.
     unauthorized_since: datetime | None = None
     #: When it was last set, paused, resumed or authorized: what waits since before is put into the outbox again.
     set_up_at: datetime
@@ -68,6 +73,34 @@ class StoredIntegration:
         return self.state != "ended" and self.unauthorized_since is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StoredGrant:
+    """The tokens of an integration. It has no repr, since it holds secrets."""
+
+    access_token: str
+    #: None: the system gave none, and a person authorizes again when the access token expires.
+    refresh_token: str | None
+    #: None: it does not expire.
+    expires_at: datetime | None
+    #: What the grant adds to the settings, such as ``instance_url``.
+    settings: Mapping[str, str]
+
+    @classmethod
+    def of(cls, grant: Grant, *, at: datetime, former: "StoredGrant | None" = None) -> "StoredGrant":
+        """Return what is stored of a grant; what its reply does not repeat is that of the ``former`` one."""
+        refresh = grant.refresh_token or (None if former is None else former.refresh_token)
+        return cls(
+            access_token=grant.access_token,
+            refresh_token=refresh,
+            expires_at=None if grant.expires_in is None else at + grant.expires_in,
+            settings=grant.settings or ({} if former is None else former.settings),
+        )
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether the access token has expired, or is about to."""
+        return self.expires_at is not None and now >= self.expires_at - _EARLY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationSecrets:
     """What is sealed of an integration, until it ends: who receives the calls is in the register of recipients."""
@@ -76,6 +109,9 @@ class IntegrationSecrets:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: For people.
     description: str = ""
+    #: With OAuth: the account's registration at the system, and what a person has granted.
+    client: OAuthClient | None = field(default=None, repr=False)
+    grant: StoredGrant | None = field(default=None, repr=False)
 
 
 def destination_of(integration_id: str, *, removals: bool) -> str:

@@ -20,11 +20,11 @@ from vault.domain.outbox.health import Health
 from vault.domain.registers.entries import Recipient
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
-from vault.ports.crm import CrmSystem, check_field
-from vault.sentence import Sentence
+from vault.ports.crm import CrmSystem
+from vault.services.handover.credentials import IntegrationChange, changed_secrets
 from vault.services.handover.recipient import Vendor, end_vendor, enter_vendor
 from vault.services.handover.stored_integration import (
-    KEY,
+    access_of,
     find_integration,
     log_integration,
     open_integration,
@@ -34,18 +34,6 @@ from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.end_integration import end_integration, log_end
 from vault.services.shared.paced import paced
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntegrationChange:
-    """What to set of an integration; None: as it was."""
-
-    #: The system's static key.
-    key: str | None = field(default=None, repr=False)
-    #: The other fields of the system.
-    settings: Mapping[str, str] | None = None
-    policy: HandoverPolicy | None = None
-    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +51,13 @@ class IntegrationView:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Return the fields of the system that are no secrets."""
-        return {name: value for name, value in self.secrets.credentials.items() if name != KEY}
+        """Return the fields of the system that are no secrets, with those that a grant has added."""
+        return access_of(self.secrets).settings
+
+    @property
+    def client_id(self) -> str | None:
+        """Return the id of the account's registration at the system; None where it has a key."""
+        return None if self.secrets.client is None else self.secrets.client.client_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +75,11 @@ class Integrations:
     ) -> IntegrationView:
         """Activate a system: what becomes available from now on is handed over. Its vendor is a recipient then.
 
+        With a client, nothing leaves until a person has authorized it.
+
         Raises Invalid, naming the field, Refused if the account has too many, Unavailable.
         """
-        secrets = self._changed(system, IntegrationSecrets(credentials={}), wanted)
+        secrets = changed_secrets(self.systems, system, IntegrationSecrets(credentials={}), wanted)
         sealed = await seal_integration(self.data_keys, account_id, secrets)
         policy = wanted.policy or HandoverPolicy()
 
@@ -99,7 +94,7 @@ class Integrations:
             made = StoredIntegration(
                 id=new_id("int"), account_id=account_id, system=system, state="active", policy=policy,
                 sealed=sealed, recipient_id=recipient_id, created_at=now, changed_at=now, changed_by=actor,
-                set_up_at=now,
+                set_up_at=now, unauthorized_since=None if secrets.client is None else now,
             )  # fmt: skip
             tx.integrations.add(made)
             log_integration(tx, "integration.changed", made, actor)
@@ -137,9 +132,11 @@ class Integrations:
             if stored.state == "ended":
                 _require_open(stored)
             before = await open_integration(self.data_keys, stored)
-            secrets = self._changed(stored.system, before, wanted)
+            secrets = changed_secrets(self.systems, stored.system, before, wanted)
             sealed = await seal_integration(self.data_keys, account_id, secrets)
             since = None if wanted.key is not None else stored.unauthorized_since
+            if secrets.client is not None and secrets.grant is None:
+                since = since or self.clock()
             new = replace(
                 stored, sealed=sealed, policy=wanted.policy or stored.policy, unauthorized_since=since
             )
@@ -200,27 +197,6 @@ class Integrations:
 
         await self.database.write(put)
         return await self.read(account_id, integration_id)
-
-    def _changed(
-        self, name: str, before: IntegrationSecrets, wanted: IntegrationChange
-    ) -> IntegrationSecrets:
-        """Return what is sealed after a change. Raises Invalid, naming the field."""
-        system = self.systems.get(name)
-        if system is None:
-            known = ", ".join(sorted(self.systems))
-            raise Invalid(Sentence("system must be one of %(names)s.", names=known), field="system")
-        said = {one: value for one, value in before.credentials.items() if one != KEY}
-        settings = said if wanted.settings is None else dict(wanted.settings)
-        system.check(settings)
-        system.hosts(settings)
-        key = before.credentials.get(KEY) if wanted.key is None else wanted.key
-        if system.key_field is None:
-            text = Sentence("%(name)s has no static key, and cannot be activated.", name=system.title)
-            raise Invalid(text, field="system")
-        check_field(replace(system.key_field, name=KEY), key)
-        credentials = settings if key is None else {**settings, KEY: key}
-        changed = replace(before, credentials=credentials)
-        return changed if wanted.description is None else replace(changed, description=wanted.description)
 
     async def _view(self, row: "_Row") -> IntegrationView:
         stored = row[0]

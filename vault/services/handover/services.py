@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vault.services.handover.authorizations import Authorizations
 from vault.services.handover.earlier_calls import EarlierCalls
 from vault.services.handover.handovers import Handovers
 from vault.services.handover.integrations import Integrations
@@ -13,6 +14,8 @@ class HandoverServices:
 
     #: Activate, show, change, pause and end integrations.
     integrations: Integrations
+    #: Let people authorize integrations at their systems.
+    authorizations: Authorizations
     #: List, show and decide hand-overs.
     handovers: Handovers
     #: Show what would be handed over, and hand over calls from before.

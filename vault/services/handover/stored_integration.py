@@ -1,19 +1,20 @@
 """What the services of hand-over share: integrations and hand-overs are found, sealed, opened, and named in the log."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.crm.exchange import CrmAccess
+from vault.domain.crm.exchange import CrmAccess, OAuthClient
 from vault.domain.crm.handover import RemoteIds, Target
 from vault.domain.handover.handover import StoredHandover
-from vault.domain.handover.integration import IntegrationSecrets, StoredIntegration
+from vault.domain.handover.integration import IntegrationSecrets, StoredGrant, StoredIntegration
 from vault.errors import NotFound
 from vault.ports.crm import CrmSystem
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: The name of a system's static key among the credentials; every other one is a setting of it.
@@ -26,7 +27,12 @@ class OpenedIntegration:
 
     stored: StoredIntegration
     system: CrmSystem
-    access: CrmAccess = field(repr=False)
+    secrets: IntegrationSecrets = field(repr=False)
+
+    @property
+    def access(self) -> CrmAccess:
+        """Return the adapter's access to the system."""
+        return access_of(self.secrets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +89,49 @@ def log_handover(
 
 async def seal_integration(data_keys: AccountDataKeys, account_id: str, secrets: IntegrationSecrets) -> str:
     """Return what is sealed of an integration. Raises Unavailable."""
-    return await data_keys.seal_words(account_id, "integration", json.dumps(asdict(secrets))) or ""
+    said: dict[str, Any] = {"credentials": dict(secrets.credentials), "description": secrets.description}
+    if secrets.client is not None:
+        said["client"] = asdict(secrets.client)
+    if (grant := secrets.grant) is not None:
+        end = None if grant.expires_at is None else write_rfc3339(grant.expires_at)
+        said["grant"] = {**asdict(grant), "expires_at": end}
+    return await data_keys.seal_words(account_id, "integration", json.dumps(said)) or ""
 
 
 async def open_integration(data_keys: AccountDataKeys, stored: StoredIntegration) -> IntegrationSecrets:
     """Return what is sealed of an integration. Raises Tampered, Unavailable."""
     text = await data_keys.open_words(stored.account_id, "integration", stored.sealed)
-    return IntegrationSecrets(**json.loads(text or "{}"))
+    said: dict[str, Any] = json.loads(text or "{}")
+    client, grant = said.pop("client", None), said.pop("grant", None)
+    if grant is not None:
+        end = grant["expires_at"]
+        grant = StoredGrant(**{**grant, "expires_at": None if end is None else parse_rfc3339(end)})
+    return IntegrationSecrets(**said, client=None if client is None else OAuthClient(**client), grant=grant)
 
 
 def access_of(secrets: IntegrationSecrets) -> CrmAccess:
     """Return an adapter's access to its system."""
     settings = {name: value for name, value in secrets.credentials.items() if name != KEY}
+    if (grant := secrets.grant) is not None:
+        return CrmAccess(settings={**settings, **grant.settings}, by="oauth", token=grant.access_token)
     return CrmAccess(settings=settings, by="key", token=secrets.credentials.get(KEY, ""))
+
+
+def lose_authorization(integration: StoredIntegration) -> Callable[[Transaction], None]:
+    """Return what notes that the system refuses the credentials, and says so once."""
+
+    def note(tx: Transaction) -> None:
+        tx.lock_account(integration.account_id, exclusive=True)
+        stored = tx.integrations.get(integration.account_id, integration.id)
+        if stored is None or stored.sealed != integration.sealed or stored.unauthorized_since is not None:
+            # Others were set meanwhile, or it is known.
+            return
+        now = tx.now()
+        tx.integrations.put(replace(stored, unauthorized_since=now, set_up_at=now))
+        tx.integrations.refresh(stored.id, None)
+        log_integration(tx, "integration.needs_authorization", stored, "worker")
+
+    return note
 
 
 async def seal_handover(data_keys: AccountDataKeys, account_id: str, secrets: HandoverSecrets) -> str:

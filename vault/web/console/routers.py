@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from vault.web.console.accounts import connections, deliveries, keys, overview, settings, usage
+from vault.web.console.accounts import (
+    authorize_integration,
+    connections,
+    deliveries,
+    keys,
+    overview,
+    settings,
+    usage,
+)
 from vault.web.console.approvals import approvals
 from vault.web.console.audit_log import log
 from vault.web.console.consent import notices, objections
@@ -63,6 +71,7 @@ ROUTERS: Final = (
     link_keys.router,
     connections.router,
     deliveries.router,
+    authorize_integration.router,
     event_endpoints.router,
     event_deliveries.router,
     members.router,

@@ -1,4 +1,4 @@
-"""Bodies and answers of hand-over: integrations, what they hand over, and calls from before."""
+"""Bodies and answers of hand-over: what stands in systems, and calls from before."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -7,156 +7,11 @@ from pydantic import BaseModel, Field
 
 from vault.database.stores.handover.handovers import HandoverFilter
 from vault.domain.handover.handover import Cause, Desired, HandoverState
-from vault.domain.handover.integration import (
-    HandoverPolicy,
-    IntegrationState,
-    Matching,
-    OnRestriction,
-)
-from vault.domain.registers.entries import Safeguard
 from vault.services.handover.earlier_calls import Preview
 from vault.services.handover.handovers import HandoverView
-from vault.services.handover.integrations import IntegrationChange, IntegrationView
-from vault.services.handover.recipient import Vendor
-from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, PageQuery, Text, Words
+from vault.web.schemas.base import Body, MomentIn, MomentOut, PageQuery
 
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
-_Settings = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=500)]], Field(max_length=20)
-]
-_Key = Annotated[str, Field(min_length=1, max_length=1000)]
-_Country = Annotated[str, Field(min_length=2, max_length=2)]
-
-
-class HandoverPolicyBody(Body):
-    """What is handed over, and how."""
-
-    #: What is done where several contacts have the number: `hold` asks a person, `newest` takes the one changed last.
-    matching: Matching = "hold"
-    #: While a recording is restricted: `redact` leaves a record that says so, `remove` removes it.
-    on_restriction: OnRestriction = "redact"
-    #: Cut numbers to their last digits. In a channel they always are.
-    mask_numbers: Flag = False
-    #: Ids of connections whose calls are handed over; empty: calls of all, and uploads.
-    connections: Annotated[list[_Id], Field(max_length=200)] = Field(default_factory=list)
-
-    def policy(self) -> HandoverPolicy:
-        """Return it as the service takes it."""
-        return HandoverPolicy(
-            matching=self.matching,
-            on_restriction=self.on_restriction,
-            mask_numbers=self.mask_numbers,
-            connections=tuple(dict.fromkeys(self.connections)),
-        )
-
-    @classmethod
-    def of(cls, policy: HandoverPolicy) -> Self:
-        """Return the policy as it is answered."""
-        return cls(
-            matching=policy.matching, on_restriction=policy.on_restriction, mask_numbers=policy.mask_numbers,
-            connections=list(policy.connections),
-        )  # fmt: skip
-
-
-class IntegrationIn(Body):
-    """A system to activate."""
-
-    #: The name of the system, such as `hubspot`.
-    system: _Id
-    #: The system's static key, a secret; no answer has it.
-    key: _Key | None = None
-    #: The other fields of the system.
-    settings: _Settings = Field(default_factory=dict)
-    policy: HandoverPolicyBody = Field(default_factory=HandoverPolicyBody)
-    #: For people.
-    description: Words = ""
-    #: Who receives the calls: the name of the vendor, which is entered in the register of recipients.
-    recipient: Text
-    #: Where, an ISO 3166-1 code, such as `US`.
-    country: _Country
-    #: The ground of the transfer, if that is a third country (GDPR art. 45 to 49).
-    safeguard: Safeguard | None = None
-
-    def wanted(self) -> IntegrationChange:
-        """Return it as the service takes it."""
-        return IntegrationChange(
-            key=self.key, settings=self.settings, policy=self.policy.policy(), description=self.description
-        )
-
-    def vendor(self) -> Vendor:
-        """Return who receives the calls."""
-        return Vendor(name=self.recipient, country=self.country, safeguard=self.safeguard)
-
-
-class IntegrationPatchIn(Body):
-    """What to change of an integration. With a new key, what waited for it goes on."""
-
-    key: _Key | None = None
-    settings: _Settings | None = None
-    policy: HandoverPolicyBody | None = None
-    description: Words | None = None
-
-    def wanted(self) -> IntegrationChange:
-        """Return it as the service takes it."""
-        return IntegrationChange(
-            key=self.key, settings=self.settings, description=self.description,
-            policy=None if self.policy is None else self.policy.policy(),
-        )  # fmt: skip
-
-
-class IntegrationEndIn(Body):
-    """How to end an integration."""
-
-    #: Remove first what it has handed over.
-    remove: Flag
-
-
-class IntegrationOut(BaseModel):
-    """An integration, without its key."""
-
-    id: str
-    system: str
-    #: `removing`: nothing new is handed over, and it ends once everything is removed.
-    state: IntegrationState
-    settings: dict[str, str]
-    policy: HandoverPolicyBody
-    description: str
-    #: The id of its vendor in the register of recipients.
-    recipient: str
-    created_at: MomentOut
-    changed_at: MomentOut
-    changed_by: str
-    #: Since when the system refuses the key. Nothing is sent, and removals wait, until a PATCH sets another one.
-    unauthorized_since: MomentOut | None
-    #: When the system last took something.
-    succeeded_at: MomentOut | None
-    #: Since when it has taken nothing, and before when nothing is sent because it asked for that or failed.
-    failing_since: MomentOut | None
-    blocked_until: MomentOut | None
-    #: The same of removals.
-    removals_failing_since: MomentOut | None
-    #: Numbers of hand-overs by state; `removing` are those that are still to be removed.
-    handovers: dict[str, int]
-
-    @classmethod
-    def of(cls, view: IntegrationView) -> Self:
-        """Return an integration as it is answered."""
-        one, secrets = view.integration, view.secrets
-        return cls(
-            id=one.id, system=one.system, state=one.state, settings=dict(view.settings),
-            policy=HandoverPolicyBody.of(one.policy), description=secrets.description,
-            recipient=one.recipient_id,
-            created_at=one.created_at, changed_at=one.changed_at, changed_by=one.changed_by,
-            unauthorized_since=one.unauthorized_since, succeeded_at=view.succeeded_at,
-            failing_since=view.writes.failing_since, blocked_until=view.writes.blocked_until,
-            removals_failing_since=view.removals.failing_since, handovers=dict(view.counts),
-        )  # fmt: skip
-
-
-class IntegrationsOut(BaseModel):
-    """The integrations of an account, the newest first."""
-
-    items: list[IntegrationOut]
 
 
 class PreviewOut(BaseModel):

@@ -1,6 +1,7 @@
 """Integrations, as rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +17,16 @@ from vault.domain.handover.integration import StoredIntegration
 _I, _H = integrations.c, handovers.c
 #: As text: SQLite uses the partial index for the very same words alone.
 _UNSETTLED: Final = text(f"({IS_UNSETTLED})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunAuthorization:
+    """An authorization that somebody has begun."""
+
+    #: The SHA-256 of its state, in hexadecimal digits.
+    state_hash: str
+    by: str
+    until: datetime
 
 
 class IntegrationRows(Rows):
@@ -49,9 +60,64 @@ class IntegrationRows(Rows):
         put_integration(self._db, integration)
         account_changed(self._db, integration.account_id)
 
+    def lock(self, account_id: str, integration_id: str) -> StoredIntegration | None:
+        """Return an integration of an account whose row nobody else changes until the end of the transaction."""
+        query = select(integrations).where(_I.id == integration_id, _I.account_id == account_id)
+        row = self._db.execute(query.with_for_update()).mappings().first()
+        return None if row is None else integration_of_row(row)
+
+    def begin_authorization(self, integration_id: str, begun: BegunAuthorization) -> None:
+        """Note an authorization that somebody has begun. An earlier one of the integration is over."""
+        self._set(integration_id, state_hash=begun.state_hash, started_by=begun.by, state_until=begun.until)
+
+    def begun_authorization(self, state_hash: str) -> tuple[StoredIntegration, BegunAuthorization] | None:
+        """Return the integration of an authorization that was begun, and what was noted; None if there is none."""
+        row = self._db.execute(select(integrations).where(_I.state_hash == state_hash)).mappings().first()
+        if row is None:
+            return None
+        begun = BegunAuthorization(state_hash=state_hash, by=row["started_by"], until=row["state_until"])
+        return integration_of_row(row), begun
+
+    def end_authorization(self, integration_id: str, state_hash: str) -> bool:
+        """Forget an authorization that was begun; False if somebody has done so."""
+        mine = update(integrations).where(_I.id == integration_id, _I.state_hash == state_hash)
+        values = {"state_hash": None, "started_by": None, "state_until": None}
+        return self._db.execute(mine.values(values)).rowcount == 1
+
+    def refreshing_until(self, integration_id: str) -> datetime | None:
+        """Return until when somebody refreshes the tokens; None if nobody does."""
+        query = select(_I.refreshing_until).where(_I.id == integration_id)
+        found: datetime | None = self._db.execute(query).scalar_one_or_none()
+        return found
+
+    def refresh(self, integration_id: str, until: datetime | None) -> None:
+        """Note until when somebody refreshes the tokens; None: nobody does any more."""
+        self._set(integration_id, refreshing_until=until)
+
+    def keep_grant(self, integration: StoredIntegration, at: datetime) -> None:
+        """Store new tokens, which are in what is sealed. The account's object becomes due."""
+        self._set(integration.id, sealed=integration.sealed, granted_at=at, refreshing_until=None)
+        account_changed(self._db, integration.account_id)
+
+    def unused_grants(
+        self, systems: Sequence[str], since: datetime, limit: int
+    ) -> Sequence[StoredIntegration]:
+        """Return integrations of systems whose tokens nobody has renewed ``since``."""
+        query = select(integrations).where(
+            _I.system.in_(systems),
+            _I.granted_at < since,
+            _I.state != "ended",
+            _I.unauthorized_since.is_(None),
+        )
+        rows = self._db.execute(query.order_by(_I.granted_at).limit(limit)).mappings()
+        return [integration_of_row(row) for row in rows]
+
+    def _set(self, integration_id: str, **values: object) -> None:
+        self._db.execute(update(integrations).where(_I.id == integration_id).values(values))
+
     def succeeded(self, integration_id: str, at: datetime) -> None:
         """Note when the system last took something."""
-        self._db.execute(update(integrations).where(_I.id == integration_id).values(succeeded_at=at))
+        self._set(integration_id, succeeded_at=at)
 
     def last_success(self, ids: Sequence[str]) -> Mapping[str, datetime | None]:
         """Return when each system last took something."""

@@ -5,16 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from vault.web.http.auth import Access, TheVault, access
-from vault.web.schemas.handover import (
-    BackFillIn,
-    BackFillOut,
+from vault.web.schemas.handover import BackFillIn, BackFillOut, PreviewOut, PreviewsOut
+from vault.web.schemas.integrations import (
+    AuthorizationOut,
     IntegrationEndIn,
     IntegrationIn,
     IntegrationOut,
     IntegrationPatchIn,
     IntegrationsOut,
-    PreviewOut,
-    PreviewsOut,
 )
 
 router = APIRouter(prefix="/v1/accounts/{account}/integrations", tags=["hand-over"])
@@ -56,6 +54,19 @@ async def patch_integration(
         await vault.handover.integrations.change(
             allowed.account.id, integration, body.wanted(), actor=allowed.actor
         )
+    )
+
+
+@router.post("/{integration}/authorization")
+async def post_integration_authorization(
+    vault: TheVault, allowed: Setting, integration: IntegrationId
+) -> AuthorizationOut:
+    """Return the page of the system at which a person authorizes the integration; an earlier one is over.
+
+    The system sends the browser back to the console, where the same person, or the same key, must be signed in.
+    """
+    return AuthorizationOut.of(
+        await vault.handover.authorizations.begin(allowed.account.id, integration, actor=allowed.actor)
     )
 
 

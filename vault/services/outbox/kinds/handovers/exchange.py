@@ -28,10 +28,10 @@ _MOST_REQUESTS: Final = 30
 class AttemptEnds(Exception):
     """The attempt ends here."""
 
-    def __init__(self, attempt: Attempt, *, is_unauthorized: bool = False) -> None:
-        """End it so; ``is_unauthorized``: a person must set the credentials again."""
+    def __init__(self, attempt: Attempt, *, refused: Unauthorized | Denied | None = None) -> None:
+        """End it so; ``refused``: how the system refuses the credentials."""
         super().__init__()
-        self.attempt, self.is_unauthorized = attempt, is_unauthorized
+        self.attempt, self.refused = attempt, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Exchange:
         title = self.opened.system.title
         if isinstance(verdict, Unauthorized | Denied):
             text = f"{title} does not accept the credentials."
-            return AttemptEnds(_failed(text, reply), is_unauthorized=True)
+            return AttemptEnds(_failed(text, reply), refused=verdict)
         asked = None
         if isinstance(verdict, Wait):
             asked = verdict.asked or (MOST_WAIT if verdict.is_daily else None)
@@ -126,12 +126,17 @@ class Exchange:
         return AttemptEnds(_failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear)))
 
 
+def failed_attempt(text: str, *, asked: timedelta | None = None) -> Attempt:
+    """Return an attempt that failed without a reply about it, and after how long the system asks for the next."""
+    return _failed(text, None, asked=asked)
+
+
 def _failed(
-    text: str, reply: CrmReply, *, asked: timedelta | None = None, is_unclear: bool = False
+    text: str, reply: CrmReply | None, *, asked: timedelta | None = None, is_unclear: bool = False
 ) -> Attempt:
     return Attempt(
         outcome=Outcome.UNKNOWN if is_unclear else Outcome.FAILED,
-        status=reply.status or None,
+        status=None if reply is None else reply.status or None,
         failure=text,
         retry_after=None if asked is None else str(ceil(asked.total_seconds())),
     )

@@ -1,6 +1,5 @@
 """Hand calls over to CRMs, change what stands there, and remove it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -10,12 +9,10 @@ from vault.database.transaction import Transaction
 from vault.domain.handover.integration import KIND, StoredIntegration, integration_of
 from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.message import Message, SendingRules
-from vault.errors import NotFound
-from vault.ports.crm import CrmSystem
-from vault.services.handover.stored_integration import OpenedIntegration, access_of, open_integration
+from vault.services.handover.grants import Grants
+from vault.services.handover.stored_integration import OpenedIntegration
 from vault.services.outbox.kind import OutboxKind, Permission
 from vault.services.outbox.kinds.handovers.reconcile import Reconcile
-from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: What a removal does not heed, a write does: that is decided with the hand-over's row, of which it depends.
 _READ = SendingRules(switched_off="send", erased="send", restricted="send", held="ignore")
@@ -30,8 +27,7 @@ class Handovers(OutboxKind[StoredIntegration, OpenedIntegration]):
     max_attempts: ClassVar[int | None] = None
     gives_up: ClassVar[bool] = False
 
-    data_keys: AccountDataKeys
-    systems: Mapping[str, CrmSystem]
+    grants: Grants
     reconcile: Reconcile
 
     def rules(self, message: Message) -> SendingRules:  # noqa: ARG002 - the same for each
@@ -48,11 +44,7 @@ class Handovers(OutboxKind[StoredIntegration, OpenedIntegration]):
 
     async def open(self, stored: StoredIntegration) -> OpenedIntegration:
         """Open its credentials."""
-        system = self.systems.get(stored.system)
-        if system is None:
-            raise NotFound("This release has no such system.")
-        access = access_of(await open_integration(self.data_keys, stored))
-        return OpenedIntegration(stored=stored, system=system, access=access)
+        return await self.grants.open(stored)
 
     async def send(self, receiver: OpenedIntegration, permission: Permission) -> Attempt:
         """Do what brings the system nearer to what is desired."""

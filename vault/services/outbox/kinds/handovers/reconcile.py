@@ -1,18 +1,20 @@
 """Bring what stands in a system nearer to what is desired: create, look up, change and remove, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.crm.handover import Candidate, Handover, RemoteIds, Target
-from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unclear, Wait
+from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unauthorized, Unclear, Wait
 from vault.domain.handover.handover import StoredHandover
 from vault.domain.outbox.attempt import Attempt, Outcome
 from vault.errors import Busy
 from vault.ports.clock import Clock
 from vault.ports.numbers import Numbers
 from vault.services.handover.call_text import CallText, CallTexts
+from vault.services.handover.grants import GrantEnded, Grants, RefreshFailed
 from vault.services.handover.stored_integration import (
     HandoverSecrets,
     OpenedIntegration,
@@ -21,11 +23,10 @@ from vault.services.handover.stored_integration import (
 )
 from vault.services.outbox.kind import Permission
 from vault.services.outbox.kinds.handovers.contacts import Match, find_contact, with_parent
-from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange
+from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange, failed_attempt
 from vault.services.outbox.kinds.handovers.steps import (
     begin,
     finish,
-    lose_authorization,
     require_unchanged,
     writes,
 )
@@ -45,17 +46,42 @@ class Reconcile:
     data_keys: AccountDataKeys
     texts: CallTexts
     numbers: Numbers
+    grants: Grants
     clock: Clock
 
     async def __call__(self, opened: OpenedIntegration, permission: Permission) -> Attempt:
         """Return how it ended. Raises FetchFailed and other VaultErrors."""
+        is_new = False
+        try:
+            if self.grants.is_over(opened):
+                opened, is_new = await self._refreshed(opened, permission), True
+            ended = await self._run(opened, permission)
+            if isinstance(ended.refused, Unauthorized) and opened.secrets.grant is not None and not is_new:
+                # Some systems end an access token before its time.
+                opened = await self._refreshed(opened, permission)
+                ended = await self._run(opened, permission)
+        except GrantEnded:
+            return Attempt(
+                outcome=Outcome.FAILED, failure=f"{opened.system.title} wants to be authorized again."
+            )
+        except RefreshFailed as failed:
+            return failed_attempt(f"{opened.system.title} gives no new tokens now.", asked=failed.asked)
+        if ended.refused is not None:
+            await self.grants.lose(opened.stored)
+        return ended.attempt
+
+    async def _run(self, opened: OpenedIntegration, permission: Permission) -> AttemptEnds:
         work = _Work(self, Exchange(opened=opened, permission=permission, clock=self.clock))
         try:
-            return await work.run()
+            return AttemptEnds(await work.run())
         except AttemptEnds as end:
-            if end.is_unauthorized:
-                await self.database.write(lose_authorization(opened.stored))
-            return end.attempt
+            return end
+
+    async def _refreshed(self, opened: OpenedIntegration, permission: Permission) -> OpenedIntegration:
+        async def begin(work: Callable[[Transaction], Any]) -> Any:
+            return await permission.renew(lambda tx, _standing: work(tx))
+
+        return await self.grants.refresh(opened, begin, permission.request)
 
 
 class _Work:

@@ -12,7 +12,7 @@ from vault.domain.handover.handover import StoredHandover, desired_of, next_step
 from vault.domain.handover.integration import StoredIntegration
 from vault.domain.outbox.message import Fact, Message, Standing
 from vault.errors import Busy
-from vault.services.handover.stored_integration import log_handover, log_integration
+from vault.services.handover.stored_integration import log_handover
 
 #: How long nobody else works on a hand-over: a request takes 10 seconds, and is followed by one of the database.
 BUSY: Final = timedelta(seconds=60)
@@ -116,21 +116,5 @@ def finish(
         if event is not None:
             log_handover(tx, event, locked, more=more)
             tx.integrations.succeeded(handover.integration_id, tx.now())
-
-    return note
-
-
-def lose_authorization(integration: StoredIntegration) -> Callable[[Transaction], None]:
-    """Return what notes that the system refuses the credentials, and says so once."""
-
-    def note(tx: Transaction) -> None:
-        tx.lock_account(integration.account_id, exclusive=True)
-        stored = tx.integrations.get(integration.account_id, integration.id)
-        if stored is None or stored.sealed != integration.sealed or stored.unauthorized_since is not None:
-            # Others were set meanwhile, or it is known.
-            return
-        now = tx.now()
-        tx.integrations.put(replace(stored, unauthorized_since=now, set_up_at=now))
-        log_integration(tx, "integration.needs_authorization", stored, "worker")
 
     return note
