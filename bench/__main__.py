@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import cost, queue
+from bench import cells, cost, queue
 from bench.account_usage import account_usage
 from bench.archive_work import archive
 from bench.call_start import call_start
@@ -67,6 +67,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "waiting": waiting,
     "events": events,
     "pace": pace,
+    "cells": lambda: cells.main([]),
     "queue": lambda: queue.main([]),
     "usage": account_usage,
 }

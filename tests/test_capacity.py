@@ -17,14 +17,43 @@ from bench.capacity import (
     report,
     vaults,
 )
+from bench.cells import HIGH, LAST, Simulation, simulated
 
 PAGE = Path(__file__).parents[1] / "docs" / "capacity.md"
 
 
 def test_the_page_shows_what_the_command_prints():
     """After new costs, run `python -m bench capacity` and put its table on the page."""
-    (shown,) = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert shown == report(read_costs())
+    capacity, cells = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert capacity == report(read_costs())
+    assert cells == simulated()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_cell_of_several_accounts_is_above_its_line(seed: int):
+    """Each week, and every account has one place in a cell that is there."""
+    simulation = Simulation(limit=1e9, accounts=1_000, seed=seed)
+    weeks = simulation.run()
+    assert max(week.fullest for week in weeks) <= HIGH
+    assert {*simulation.places} <= {*range(simulation.cells)}
+    assert simulation.loads().sum() == pytest.approx(LAST)
+    assert weeks[-1].cells >= LAST / 1e9
+
+
+def test_an_account_larger_than_a_cell_is_alone_in_it():
+    """It cannot be divided, so it gets no neighbour and is not moved for ever."""
+    simulation = Simulation(limit=1e8, accounts=50)
+    weeks = simulation.run()
+    alone = simulation.places[simulation.sizes.argmax()]
+    assert weeks[-1].largest > 1
+    assert (simulation.places == alone).sum() == 1
+
+
+def test_what_moves_is_copied():
+    """Weeks without a move copy nothing; others as much as those accounts have stored."""
+    weeks = Simulation(limit=1e9, accounts=1_000).run()
+    assert all((week.moved > 0) is (week.copied > 0) for week in weeks)
+    assert any(week.moved for week in weeks)
 
 
 def test_the_peak_hour_is_four_times_the_mean():
