@@ -241,9 +241,9 @@ def test_the_console_shows_a_page_and_leads_to_the_next(house: House, tenant: Te
         answer = tenant.http.patch(tenant.url("/consent-policy"), json={"quarantine_days": days + 1})
         assert answer.status_code == 200, answer.text
     first = browser.get(f"/console/accounts/{tenant.name}/consent")
-    assert f'href="/console/accounts/{tenant.name}/consent?cursor=50"' in first.text
+    assert f'href="/console/accounts/{tenant.name}/consent?cursor=50&amp;trail=-">More<' in first.text
     second = browser.get(f"/console/accounts/{tenant.name}/consent?cursor=50")
     assert second.status_code == 200
-    assert "?cursor=" not in second.text
+    assert ">More<" not in second.text
     for page in ("", "/access/keys", "/consent/notices", "/connections/keys/cuts"):
         assert browser.get(f"/console/accounts/{tenant.name}{page}?cursor=nonsense!").status_code == 422

@@ -17,7 +17,7 @@ from tests.support.provider_scene import Scene
 from tests.support.tenant import open_link, tone
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS, NOBODY, PREFIX
-from vault.web.console.playback.people import harmless
+from vault.web.console.list_pages import harmless
 
 #: Doors that a limit opens; at those with a recording, only for recordings of the agents.
 OPEN = {

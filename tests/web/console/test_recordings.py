@@ -1,5 +1,6 @@
 """The list of recordings, its search, and what can be done with one."""
 
+import html
 import re
 from urllib.parse import unquote
 
@@ -78,11 +79,9 @@ def test_more_pages_neither_repeat_nor_hide(house: House, monkeypatch: pytest.Mo
         page = client.get(where).text
         seen += [one for one in reversed(ids) if one in page]
         tenant.put(b"RIFF" + bytes([100 + len(seen)] * 100), call="late", ref=f"late{len(seen)}")
-        if ">More<" not in page:
+        if (more := re.search(r'href="([^"]+)">More<', page)) is None:
             break
-        where = (
-            page.split('href="')[-2 if "Show waveforms" in page else -1].split('"')[0].replace("&amp;", "&")
-        )
+        where = html.unescape(more[1])
     assert seen == list(reversed(ids))
 
 

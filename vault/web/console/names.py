@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from vault.errors import Unavailable
 from vault.services.names import Name
 from vault.web.console.access import Console
+from vault.web.console.list_pages import fill_pages
 from vault.web.console.needs import Need, needs_of
 from vault.web.console.problems import fill_problems
 from vault.web.http.auth import vault_of
@@ -36,7 +37,7 @@ async def fill_marks(request: Request, response: Response) -> None:
     page = before = bytes(response.body).decode()
     if BELL in page:
         page = page.replace(BELL, await _bell(request, allowed))
-    page = fill_problems(request, await _named(request, allowed, page))
+    page = fill_pages(request, fill_problems(request, await _named(request, allowed, page)))
     if page is not before:
         response.body = page.encode()
         response.headers["Content-Length"] = str(len(response.body))

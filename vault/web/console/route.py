@@ -26,6 +26,7 @@ from vault.web.console.access import Console, delete_console_cookie, sends_conso
 from vault.web.console.ended_session import ended_page, is_form_of_account
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
+from vault.web.console.list_pages import as_csv
 from vault.web.console.mistakes import words_of_error
 from vault.web.console.names import fill_marks
 from vault.web.http.html import prepare_console
@@ -72,7 +73,7 @@ class ConsoleRoute(APIRoute):
                 except VaultError as error:
                     response = error_page(request, error)
                 await fill_marks(request, response)
-                return response
+                return as_csv(request, response)
 
         return handle_with_pages
 

@@ -15,7 +15,7 @@ from vault.errors import NotFound, VaultError
 from vault.rfc3339 import write_rfc3339
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import CHOICE, DEFAULT, LANGUAGES, NAMES, VARY, texts_of
-from vault.web.http.named import BELL, PROBLEMS, linked, named
+from vault.web.http.named import BELL, PROBLEMS, linked, named, pages
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
 from vault.web.http.translations import catalogue, current_language, prepare
@@ -123,7 +123,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     prepare(made)
-    made.filters.update(of_service=marked_of_service, stacked=stacked, named=named, linked=linked)
+    made.filters.update(
+        of_service=marked_of_service, stacked=stacked, named=named, linked=linked, pages=pages
+    )
     made.globals.update(bell_mark=BELL, problems_mark=PROBLEMS)
     made.globals.update(language_names=NAMES, languages_label=CHOICE)
     return made

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -48,6 +49,8 @@ MARK: Final = re.compile(f"\x02{_SECRET}:(named|linked):({_ID_OF})\x03")
 BELL: Final = Markup(f"\x02{_SECRET}:bell\x03")  # noqa: S704
 #: The mark of the summary of what is wrong in a form.
 PROBLEMS: Final = Markup(f"\x02{_SECRET}:problems\x03")  # noqa: S704
+#: The mark of the links to the pages around one of a list: the address of the next one, without a query on the last.
+PAGES: Final = re.compile(f"\x02{_SECRET}:pages:([^\x02\x03]*)\x03")
 
 
 def named(text: str | None) -> str | Markup:
@@ -58,6 +61,19 @@ def named(text: str | None) -> str | Markup:
 def linked(text: str | None) -> str | Markup:
     """Return the mark of an id whose name leads to its page."""
     return _mark("linked", text)
+
+
+def pages(following: str | int | Mapping[str, str] | None, path: str = "") -> Markup:
+    """Return the mark of the links around a page of a list at ``path``.
+
+    ``following``: the cursor of the next page, or its whole query; None on the last one.
+    """
+    query = following if isinstance(following, Mapping) else {"cursor": str(following)}
+    if isinstance(following, str) and "cursor=" in following:
+        written = following
+    else:
+        written = "" if following is None else urlencode(query)
+    return Markup(f"\x02{_SECRET}:pages:{path}?{written}\x03")  # noqa: S704 - it is escaped where it is filled in
 
 
 def _mark(how: str, text: str | None) -> str | Markup:

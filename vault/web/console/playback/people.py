@@ -17,6 +17,7 @@ from vault.services.registers.disclosures import Disclosure, DisclosureFilter
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked, require_name, see_other
 from vault.web.console.here import Here, needs
+from vault.web.console.list_pages import harmless
 from vault.web.console.recordings.recording import PURPOSES
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.route import console_router
@@ -34,8 +35,6 @@ _MAX_NAME: Final = 200
 _DAYS: Final = ("from", "to")
 _MAX_DAY: Final = 40
 _COLUMNS: Final = ("log_index", "at", "kind", "recording", "listener", "actor", "link", "granted_bytes")
-#: A spreadsheet takes a cell that begins so as a formula.
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get("/people")
@@ -116,11 +115,6 @@ def _cells(one: Disclosure) -> tuple[str, ...]:
     values = (one.recording_id, one.recipient, one.actor, one.link_id)
     texts = [harmless(value or "") for value in values]
     return (str(one.index), write_rfc3339(one.at), one.kind, *texts, str(one.granted))
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
 
 
 def _csv(cells: tuple[str, ...]) -> str:
