@@ -27,6 +27,9 @@ class Answers:
 
     said: list[Relation | Exception]
 
+    def forget_all(self) -> None:
+        """Be an empty key ring."""
+
     async def compare(self, _: object) -> Relation:
         """Return or raise the next answer."""
         answer = self.said.pop(0)
@@ -48,7 +51,11 @@ def recovery_of(*said: Relation | Exception) -> RecoveryCheck:
     """Return the mode of a process whose looks answer so, and which never sleeps."""
     answers: Any = Answers(list(said))
     return RecoveryCheck(
-        database=answers, published_log=answers, journal=answers, sleep=lambda _: asyncio.sleep(0)
+        database=answers,
+        published_log=answers,
+        journal=answers,
+        ring=answers,
+        sleep=lambda _: asyncio.sleep(0),
     )
 
 

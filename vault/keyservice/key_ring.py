@@ -243,6 +243,14 @@ class AccountKeyRing:
         for slot in [slot for slot in self._unwrapping if slot[0] == account_id]:
             del self._unwrapping[slot]
 
+    def forget_all(self) -> None:
+        """Remove every key; results of running calls are not cached."""
+        self._forget_count += 1
+        self.months.forget_all()
+        self._current.clear()
+        self._keys.clear()
+        self._unwrapping.clear()
+
     async def _own_root_key(self, own_key: str) -> RootKey:
         if self.own_keys is None:
             raise Unavailable(NONE_TAKEN, cause="keyservice")

@@ -96,6 +96,11 @@ class MonthKeys:
         _drop(self._ids, account_id)
         _drop(self._finding, account_id)
 
+    def forget_all(self) -> None:
+        """Remove the month keys of every account, as ``forget`` does."""
+        for entries in (self._wrapped, self._ids, self._finding):
+            entries.clear()
+
     async def _find_once(self, slot: _Month, at: datetime) -> str:
         """Share one search, and one creation, between concurrent callers."""
         task = self._finding.get(slot)

@@ -89,6 +89,9 @@ class KeyRing(Protocol):
     def forget(self, account_id: str) -> None:
         """Remove every version of an account key from the cache."""
 
+    def forget_all(self) -> None:
+        """Remove every key from the cache: the database may not have them any more."""
+
 
 class SealingKey(Protocol):
     """A key that seals new data of an account: a version of the account key, or one of its month keys."""

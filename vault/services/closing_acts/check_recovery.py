@@ -17,6 +17,7 @@ from vault.domain.audit_log.anchor import Relation
 from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.jitter import RANDOM
+from vault.ports.keys import KeyRing
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.journal import Journal
 from vault.structured_log import Log
@@ -58,6 +59,9 @@ class RecoveryCheck:
     database: Database
     published_log: PublishedLog
     journal: Journal
+    #: The key ring of the process, emptied when the history of the database changes: otherwise new data could be sealed
+    #: under a month key that only the database of before had.
+    ring: KeyRing
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     state: RecoveryState = field(default_factory=RecoveryState)
 
@@ -82,6 +86,7 @@ class RecoveryCheck:
 
     async def require_complete(self) -> None:
         """Check before the first use of a database with a new history. Raises Unavailable in recovery mode."""
+        self.ring.forget_all()
         if await self.check():
             raise Unavailable("The vault is in recovery mode.", retry_after=60)
 
@@ -126,6 +131,8 @@ class RecoveryCheck:
     def _set(self, missing: str | None) -> None:
         was_on, self.state.reason = self.on, missing
         metrics.RECOVERY.set(self.on)
+        if self.on is not was_on:
+            self.ring.forget_all()
         if missing is None:
             self.state.begun.clear()
         else:
