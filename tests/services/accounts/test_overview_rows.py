@@ -31,6 +31,8 @@ async def test_what_is_set_aside_is_counted_by_reason_and_by_the_days_that_are_l
     assert refusals == {"switched_off": 2, "objection": 1, "unknown": 1}
     assert {left: numbers.quarantined[left] for left in (-1, 0, None)} == {-1: 1, 0: 2, None: 1}
     assert sum(numbers.quarantined.values()) == 6
+    needs = await either.vault.accounts.overview.needs(account_id, kinds=(), actor="key_1")
+    assert (needs.quarantined, needs.unmailed) == (numbers.quarantined, 0)
 
 
 async def test_no_number_reads_a_table_whole(house: House):

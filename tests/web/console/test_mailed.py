@@ -67,9 +67,12 @@ def test_an_administrator_invites_by_mail_and_sees_what_became_of_it(mailing: Ho
     assert "no such user" not in html.unescape(refused)
     assert _ADDRESS.search(refused) is None
     assert "mail failed" in http.get(f"{home}/access").text
+    rung = f'<a href="{home}/access">1 invitation could not be mailed</a>'
+    assert rung in http.get(f"{home}/recordings").text
     again = http.post(f"{page}/invitations", data={"nonce": "m2", "mail_language": "de"})
     assert again.status_code == 303, again.text
     until(lambda: "The mail server took the mail" in http.get(page).text)
+    assert rung not in http.get(f"{home}/recordings").text
     (mail,) = server.mailboxes.mails
     (address,) = _ADDRESS.findall(mail.get_content())
     assert mailing.client().get(address).status_code == 200

@@ -59,6 +59,8 @@ class Needs:
     switched_off: int
     #: Connections whose list at the platform could not be read since it was last compared.
     lists_failing: int
+    #: Addresses of invited people whose mail nobody took.
+    unmailed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ class Overview:
                 approvals=[one for one in waiting if one.asked_by != actor],
                 failing=failing,
                 switched_off=switched_off,
+                unmailed=tx.member_invitations.unmailed(account_id, now),
                 lists_failing=sum(_list_fails(one) for one in activities),
             )
 

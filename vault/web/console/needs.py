@@ -54,6 +54,13 @@ async def needs_of(request: Request, allowed: Console) -> Sequence[Need]:
             needs.lists_failing,
         )
         found.append(Need(words=words, path="/connections", count=needs.lists_failing))
+    if allowed.allows("keys:write") and needs.unmailed:
+        words = ngettext(
+            "%(num)s invitation could not be mailed",
+            "%(num)s invitations could not be mailed",
+            needs.unmailed,
+        )
+        found.append(Need(words=words, path="/access", count=needs.unmailed))
     return found
 
 

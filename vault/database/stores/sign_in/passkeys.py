@@ -9,13 +9,17 @@ from sqlalchemy import delete, func, insert, select, update
 
 from vault.database.account_parts.members import passkey_row
 from vault.database.account_parts.part import account_changed, of_row, row_of
+from vault.database.schema.outbox import outbox_attempts, outbox_messages
 from vault.database.schema.sign_in import member_invitations, passkeys, people
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.rows import Rows
+from vault.domain.outbox.attempt import Outcome
 from vault.domain.sign_in.invitation import Invitation
+from vault.domain.sign_in.invitation_mail import KIND
 from vault.domain.sign_in.passkey import Passkey
 
 _K, _I = passkeys.c, member_invitations.c
+_T, _M = outbox_attempts.c, outbox_messages.c
 
 
 class PasskeyRows(Rows):
@@ -104,6 +108,17 @@ class InvitationRows(Rows):
         theirs = (_I.account_id == account_id) & _I.created_by.in_(makers)
         theirs &= _I.ended_at.is_(None) & (_I.ends_at > now)
         return self._db.execute(select(_I.id).where(theirs).order_by(_I.id)).scalars().all()
+
+    def unmailed(self, account_id: str, now: datetime) -> int:
+        """Count the addresses that can be used now or later and whose mail nobody took, and that is not tried again."""
+        destination = f"{KIND}/" + _I.person_id
+        attempts = select(_T.id).where(_T.destination == destination, _T.id == _I.id)
+        waiting = select(_M.id).where(_M.destination == destination, _M.id == _I.id)
+        mine = (_I.account_id == account_id) & _I.ended_at.is_(None) & (_I.ends_at > now)
+        mine &= (
+            attempts.exists() & ~attempts.where(_T.outcome == Outcome.ACCEPTED).exists() & ~waiting.exists()
+        )
+        return self._db.execute(select(func.count()).select_from(member_invitations).where(mine)).scalar_one()
 
     def show(self, invitation: Invitation, secret_hash: bytes) -> None:
         """Write the secret and the times of an address that nobody has seen."""
