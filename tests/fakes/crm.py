@@ -69,6 +69,15 @@ class Notebook(CrmSystem):
             ]
         )
 
+    def contact_request(self, handover: Handover, number: str, access: CrmAccess) -> CrmRequest:
+        """Make a contact of the number."""
+        return _request("POST", "/contacts", access, {"number": number})
+
+    def contact_of(self, reply: CrmReply) -> Candidate | None:
+        """Read it."""
+        made = json.loads(reply.body)
+        return Candidate(kind="contact", id=made["id"], numbers=[made["number"]])
+
     def create(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest | Refused:
         """Make a record at the contact."""
         return _request(
@@ -222,6 +231,11 @@ class NotebookPeer:
         return answer if self.left is None else replace(answer, headers={"x-left": str(self.left)})
 
     def _act(self, method: str, path: str, query: Mapping[str, list[str]], said: dict[str, Any]) -> Answer:
+        if method == "POST" and path == "/contacts":
+            made = {"id": f"c{len(self.contacts) + 1}", "number": said["number"], "name": said["number"]}
+            self.contacts.append(made)
+            self.bodies.append(said)
+            return _json(made)
         if method == "GET" and path == "/contacts":
             digits = query["digits"][0]
             found = [it for it in self.contacts if re.sub(r"\D", "", it["number"]).endswith(digits)]

@@ -8,7 +8,7 @@ Each system goes its whole way against its simulated counterpart in ``test_syste
 | 4, 5, 6 | ``test_outcomes``: erased while it is written or looked up, before it is sent, while the system is down |
 | 7 | ``test_integrations``: a refused key; ``test_refresh``: a revoked grant |
 | 8, 9 | ``test_refresh``: two workers, and one that dies with the new pair |
-| 10, 11, 12, 13 | ``test_matching`` |
+| 10, 11, 12, 13 | ``test_matching``; 13 where the account wants contacts: ``test_new_contact`` |
 | 14, 15, 16 | ``test_outcomes``: merged, gone, refused |
 | 17 | ``test_walk`` and ``test_systems``: restricted and lifted |
 | 18 | ``test_integrations``: switched off. 19 is 5 and 17: consent restricts and erases as everybody does |

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from vault.domain.crm.exchange import Grant, OAuthClient
+from vault.domain.field_types import Later
 
 #: The folder of their messages in ``vault/services/outbox/kinds``.
 KIND: Final = "handovers"
@@ -37,6 +38,8 @@ class HandoverPolicy:
     mask_numbers: bool = False
     #: The ids of the connections whose calls are handed over; empty: calls of all, and uploads.
     connections: tuple[str, ...] = ()
+    #: Whether a contact is created where none has the number.
+    creates_contacts: Later[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,10 +29,10 @@ from vault.services.handover.grants import Grants
 from vault.services.handover.stored_integration import (
     OpenedIntegration,
     find_integration,
-    log_integration,
     seal_integration,
 )
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.end_integration import log_integration
 
 #: Where systems send the browser back to, below the public address; it is registered at each system.
 CALLBACK: Final = "/console/integrations/callback"

@@ -26,13 +26,12 @@ from vault.services.handover.recipient import Vendor, end_vendor, enter_vendor
 from vault.services.handover.stored_integration import (
     access_of,
     find_integration,
-    log_integration,
     open_integration,
     seal_integration,
 )
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.end_integration import end_integration, log_end
+from vault.services.shared.end_integration import end_integration, log_end, log_integration
 from vault.services.shared.paced import paced
 
 

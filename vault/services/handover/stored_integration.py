@@ -16,6 +16,7 @@ from vault.errors import NotFound
 from vault.ports.crm import CrmSystem
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.end_integration import log_integration
 
 #: The name of a system's static key among the credentials; every other one is a setting of it.
 KEY: Final = "key"
@@ -59,15 +60,6 @@ def find_integration(tx: Transaction, account_id: str, integration_id: str) -> S
     if stored is None:
         raise NotFound("There is no such integration.")
     return stored
-
-
-def log_integration(tx: Transaction, type_: EventType, integration: StoredIntegration, actor: str) -> None:
-    """Append what was done with an integration to the log."""
-    tx.events.append(
-        AccessEvent(
-            type=type_, at=tx.now(), account_id=integration.account_id, actor=actor, result=integration.id
-        )
-    )
 
 
 def log_handover(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.handover.integration import StoredIntegration
 
 
@@ -18,17 +19,19 @@ def end_integration(tx: Transaction, integration: StoredIntegration, *, removes:
     return ended
 
 
-def log_end(tx: Transaction, integration: StoredIntegration, *, actor: str) -> None:
-    """Append to the log that an integration has ended, or is being ended."""
+def log_integration(tx: Transaction, type_: EventType, integration: StoredIntegration, actor: str) -> None:
+    """Append what was done with an integration to the log."""
     tx.events.append(
         AccessEvent(
-            type="integration.removing" if integration.state == "removing" else "integration.ended",
-            at=tx.now(),
-            account_id=integration.account_id,
-            actor=actor,
-            result=integration.id,
+            type=type_, at=tx.now(), account_id=integration.account_id, actor=actor, result=integration.id
         )
     )
+
+
+def log_end(tx: Transaction, integration: StoredIntegration, *, actor: str) -> None:
+    """Append to the log that an integration has ended, or is being ended."""
+    is_removing = integration.state == "removing"
+    log_integration(tx, "integration.removing" if is_removing else "integration.ended", integration, actor)
 
 
 def end_integrations(tx: Transaction, account_id: str, *, actor: str) -> None:

@@ -38,6 +38,8 @@ class HandoverPolicyBody(Body):
     mask_numbers: Flag = False
     #: Ids of connections whose calls are handed over; empty: calls of all, and uploads.
     connections: Annotated[list[_Id], Field(max_length=200)] = Field(default_factory=list)
+    #: Create a contact where none has the number: of the number alone, in systems that have such a request.
+    create_contacts: Flag = False
 
     def policy(self) -> HandoverPolicy:
         """Return it as the service takes it."""
@@ -46,6 +48,7 @@ class HandoverPolicyBody(Body):
             on_restriction=self.on_restriction,
             mask_numbers=self.mask_numbers,
             connections=tuple(dict.fromkeys(self.connections)),
+            creates_contacts=self.create_contacts,
         )
 
     @classmethod
@@ -53,7 +56,7 @@ class HandoverPolicyBody(Body):
         """Return the policy as it is answered."""
         return cls(
             matching=policy.matching, on_restriction=policy.on_restriction, mask_numbers=policy.mask_numbers,
-            connections=list(policy.connections),
+            connections=list(policy.connections), create_contacts=policy.creates_contacts,
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.crm.exchange import CrmReply
 from vault.domain.crm.handover import Candidate, Handover, RemoteIds, Target
 from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unauthorized, Unclear, Wait
 from vault.domain.handover.handover import StoredHandover
@@ -24,6 +25,7 @@ from vault.services.handover.stored_integration import (
 from vault.services.outbox.kind import Permission
 from vault.services.outbox.kinds.handovers.contacts import Match, find_contact, with_parent
 from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange, failed_attempt
+from vault.services.outbox.kinds.handovers.new_contact import is_new_contact, make_contact
 from vault.services.outbox.kinds.handovers.steps import (
     begin,
     finish,
@@ -152,7 +154,11 @@ class _Work:
             # A person has decided on it.
             contact = Candidate(kind=chosen.kind, id=chosen.id, numbers=())
             return Match(target=await with_parent(self._exchange, contact))
-        return await find_contact(self._exchange, self._parts.numbers, call, handover)
+        match = await find_contact(self._exchange, self._parts.numbers, call, handover)
+        if match.cause == "no_contact" and self._opened.stored.policy.creates_contacts:
+            parts = self._parts
+            match = await make_contact(self._exchange, parts.database, parts.data_keys, call, handover)
+        return match
 
     async def _set_aside(self, handover: StoredHandover, match: Match) -> Attempt:
         """Note that nothing is written, and why."""
@@ -172,13 +178,16 @@ class _Work:
     async def _probe(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
         """Look whether the record is there whose creation nobody has confirmed."""
         target = secrets.target or Target()
-        text = await self._text(handover)
-        verdict, reply = await self._exchange.send("probe", self._system.probe(text, target, self._access))
-        if not isinstance(verdict, Accepted | Gone):
-            raise self._exchange.end(verdict, reply)
-        remote = self._system.probed(reply, text, target) if isinstance(verdict, Accepted) else None
-        if remote is not None:
-            return await self._stands(handover, "present", target, remote)
+        reply = CrmReply(status=0, received_at=self._parts.clock())
+        if not is_new_contact(target):
+            text = await self._text(handover)
+            request = self._system.probe(text, target, self._access)
+            verdict, reply = await self._exchange.send("probe", request)
+            if not isinstance(verdict, Accepted | Gone):
+                raise self._exchange.end(verdict, reply)
+            remote = self._system.probed(reply, text, target) if isinstance(verdict, Accepted) else None
+            if remote is not None:
+                return await self._stands(handover, "present", target, remote)
         since = self._parts.clock() - (handover.sent_at or handover.created_at)
         if since < self._system.probe_lag:
             raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
