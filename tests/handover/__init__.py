@@ -12,7 +12,7 @@ Each system goes its whole way against its simulated counterpart in ``test_syste
 | 14, 15, 16 | ``test_outcomes``: merged, gone, refused |
 | 17 | ``test_walk`` and ``test_systems``: restricted and lifted |
 | 18 | ``test_integrations``: switched off. 19 is 5 and 17: consent restricts and erases as everybody does |
-| 20 | a hold keeps a recording from its erasure, so nothing is removed: ``tests/faults/test_erase`` |
+| 20 | ``test_held``: a hold against an erasure |
 | 21, 23, 39 | ``test_integrations`` |
 | 40 | ``test_earlier_calls``: a back-fill |
 | 22 | ``test_walk``: nothing leaves for a system that is not activated |
