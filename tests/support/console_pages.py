@@ -54,6 +54,13 @@ PAGES: Final = {
     "events": "/events",
     "event-endpoint": "/events/{endpoint}",
     "event-deliveries": "/events/{endpoint}/deliveries",
+    "integrations": "/integrations",
+    "integration": "/integrations/{integration}",
+    "integration-refused": "/integrations/{refused integration}",
+    "integration-systems": "/integrations/new",
+    "integration-new": "/integrations/new?system=hubspot",
+    "handovers": "/handovers",
+    "handovers-held": "/handovers?state=held",
     "connection-new": "/connections/new?provider=twilio",
     "keys": "/connections/keys",
     "link-key": "/connections/keys/links/new",
@@ -133,6 +140,20 @@ def _set_callback(page: Page) -> None:
     _press(page, "Set it and show the secret")
 
 
+def _preview_system(page: Page) -> None:
+    page.get_by_label("Service key").fill("pat-na1-0000-0000")
+    page.get_by_label("Name of the vendor").fill("HubSpot, Inc.")
+    page.get_by_label("Country").fill("US")
+    page.get_by_label("Safeguard of the transfer").select_option("standard_clauses")
+    _press(page, "Check and preview")
+
+
+def _count_earlier(page: Page) -> None:
+    page.get_by_label("From (UTC)").fill("2026-01-01T00:00")
+    page.get_by_label("Before (UTC)").fill("2030-01-01T00:00")
+    _press(page, "Count them")
+
+
 def _verify(page: Page) -> None:
     requests = page.url.replace("/log/verify", "/requests")
     page.goto(requests)
@@ -158,6 +179,10 @@ STEPS: Final[Mapping[str, tuple[str, Callable[[Page], None]]]] = {
     "request-mistake": ("request", lambda page: _press(page, "Check the decision")),
     "request-callback-set": ("request-callback", _set_callback),
     "approve": ("approval", lambda page: _press(page, "Approve")),
+    "integration-preview": ("integration-new", _preview_system),
+    "integration-last-calls": ("integration", lambda page: _press(page, "Preview the last calls")),
+    "integration-count": ("integration", _count_earlier),
+    "integration-end": ("integration", lambda page: _press(page, "Remove everything and end")),
     "api-key-made": ("api-keys", _make_key),
     "verified": ("verify", _verify),
 }

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 import vault.audio
 from tests.support.example_receivers import add_answers, add_receivers
+from tests.support.example_systems import add_systems
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.register_entries import PROFILE
@@ -123,6 +124,8 @@ def example_account(house: House, name: str | None = None) -> ExampleAccount:
     _settings(account)
     add_answers(house, account.tenant, account.ids["call-20417"])
     account.ids["endpoint"] = add_receivers(house, account.tenant)
+    systems = add_systems(house, account.tenant, account.ids)
+    account.ids |= {"integration": systems["hubspot"], "refused integration": systems["pipedrive"]}
     # The last: its rule lets a second person approve what the settings above change.
     _questions(house, account)
     return account

@@ -41,6 +41,10 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
         "settings:write",
         {"system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US"},
     ),
+    ("POST", "/integrations/preview"): (
+        "recordings:read",
+        {"system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US"},
+    ),
     ("GET", "/integrations"): ("audit:read", None),
     ("GET", "/integrations/{integration}"): ("audit:read", None),
     ("PATCH", "/integrations/{integration}"): ("settings:write", {"description": "r"}),

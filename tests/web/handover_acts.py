@@ -17,12 +17,12 @@ _PERIOD: Final = {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z
 def type_integration(tenant: Tenant, mark: Any) -> None:
     """Activate a system, pause it, and change it, with marked texts. Nothing is handed over."""
     at, one = "/integrations", "/integrations/{integration}"
-    texts = {name: mark("POST", at, name) for name in ("description", "recipient")}
-    secrets = {
-        "key": mark("POST", at, "key"),
-        "settings": {"id_property": mark("POST", at, "settings{}").lower()},
-    }
-    made = tenant.http.post(tenant.url(at), json=SAID | texts | secrets)
+    shown = tenant.http.post(tenant.url(f"{at}/preview"), json=SAID | _marked(mark, f"{at}/preview"))
+    assert shown.status_code == 200, shown.text
+    client = {name: mark("POST", f"{at}/preview", f"client.{name}") for name in ("id", "secret")}
+    shown = tenant.http.post(tenant.url(f"{at}/preview"), json={**SAID, "key": None, "client": client})
+    assert shown.status_code == 200, shown.text
+    made = tenant.http.post(tenant.url(at), json=SAID | _marked(mark, at))
     assert made.status_code == 201, made.text
     made_at = tenant.url(f"{at}/{made.json()['id']}")
     assert tenant.http.post(f"{made_at}/pause").status_code == 200
@@ -36,6 +36,14 @@ def type_integration(tenant: Tenant, mark: Any) -> None:
     client = {name: mark("POST", at, f"client.{name}") for name in ("id", "secret")}
     made = tenant.http.post(tenant.url(at), json={**SAID, "key": None, "client": client})
     assert made.status_code == 201, made.text
+
+
+def _marked(mark: Any, at: str) -> dict[str, Any]:
+    """Return the texts of an activation, marked."""
+    settings = {"id_property": mark("POST", at, "settings{}").lower()}
+    return {name: mark("POST", at, name) for name in ("description", "recipient", "key")} | {
+        "settings": settings
+    }
 
 
 def grow_receivers(grown: Any, number: int) -> None:
@@ -58,6 +66,7 @@ def grow_integrations(grown: Any, number: int) -> None:
         grown.ids["handover"] = found[0]["id"]
     if number >= MAX_EVER - LIMIT - 2:
         return
+    grown.act("post_system_preview", body=SAID)
     made = grown.act("post_integration", body=SAID)["id"]
     grown.act("post_integration_pause", integration=made)
     grown.act("patch_integration", body={"description": "d"}, integration=made)

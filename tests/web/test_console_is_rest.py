@@ -15,6 +15,7 @@ from vault.web.console.registers.record import CONTACTS
 from vault.web.routes.accounts.limits import LimitsIn
 from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
 from vault.web.schemas.events import EventEndpointIn
+from vault.web.schemas.integrations import HandoverPolicyBody, IntegrationIn
 from vault.web.schemas.members import MemberIn
 from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
 from vault.web.schemas.provisioning import ProvisioningIn
@@ -23,7 +24,6 @@ from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, 
 from vault.web.schemas.registers.recipients import RecipientIn
 from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
 
-_NO_PAGE: Final = "by a program so far: the console has no page of integrations"
 #: Routes of REST that change something, and the form that does it. No form of one's own: the reason.
 FORM_OF: Final[Mapping[str, str]] = {
     "PUT ": "/account",
@@ -106,15 +106,16 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /members/{member}/readmission": "/access/members/{member}/readmission",
     "DELETE /members/{member}/console-sessions": "/access/members/{member}/sessions/end",
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
-    "POST /integrations": _NO_PAGE,
-    "PATCH /integrations/{integration}": _NO_PAGE,
-    "POST /integrations/{integration}/authorization": _NO_PAGE,
-    "POST /integrations/{integration}/pause": _NO_PAGE,
-    "POST /integrations/{integration}/resume": _NO_PAGE,
-    "POST /integrations/{integration}/end": _NO_PAGE,
-    "POST /integrations/{integration}/preview": _NO_PAGE,
-    "POST /integrations/{integration}/back-fill": _NO_PAGE,
-    "POST /handovers/{handover}/decision": _NO_PAGE,
+    "POST /integrations": "/integrations",
+    "POST /integrations/preview": "/integrations/preview",
+    "PATCH /integrations/{integration}": "/integrations/{integration}",
+    "POST /integrations/{integration}/authorization": "by a program so far: it answers the address of the system",
+    "POST /integrations/{integration}/pause": "/integrations/{integration}/pause",
+    "POST /integrations/{integration}/resume": "/integrations/{integration}/resume",
+    "POST /integrations/{integration}/end": "/integrations/{integration}/end",
+    "POST /integrations/{integration}/preview": "/integrations/{integration}/preview",
+    "POST /integrations/{integration}/back-fill": "/integrations/{integration}/back-fill",
+    "POST /handovers/{handover}/decision": "/handovers/{handover}/decision",
     "POST /key-rotation": "/connections/keys/rotation",
     "PUT /own-key": "/connections/keys/own-key",
     "POST /notices": "/consent/notices",
@@ -170,6 +171,17 @@ FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
             ),
             "",
         ),
+    ),
+    (
+        "/integrations/new?system=hubspot",
+        IntegrationIn,
+        {"key": "secret", "client": "", "settings": "id_property", "policy": "policy.matching"},
+    ),
+    # A new account has no connection.
+    (
+        "/integrations/new?system=hubspot",
+        HandoverPolicyBody,
+        {name: f"policy.{name}" for name in HandoverPolicyBody.model_fields} | {"connections": ""},
     ),
     # The account of the page is the key's.
     ("/access/keys", KeyIn, {"name": "title", "account": ""}),

@@ -46,7 +46,8 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "list_connections": "an account has at most 200", "list_sign_in_connections": "an account has at most 50",
     "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
     "list_integrations": "an account has at most 200", "post_integration": "an account has at most 200",
-    "post_integration_preview": "the last 20 calls", "list_recording_notes": "a key has at most 100 on a recording",
+    "post_integration_preview": "the last 20 calls", "post_system_preview": "the last 20 calls",
+    "list_recording_notes": "a key has at most 100 on a recording",
     "put_restriction with links": _EVENT_EACH}  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.
 MORE_STATEMENTS: Final = {
@@ -54,6 +55,7 @@ MORE_STATEMENTS: Final = {
     "put_restriction with links",
     "job execute_requests",
     "post_integration_preview",
+    "post_system_preview",
 }
 #: Answers that name what is found of a person, for the decision on it: 10,000 at most. Only their bytes may grow.
 NAMES_WHAT_IS_FOUND: Final = frozenset(

@@ -30,6 +30,8 @@ NOBODY: Final[Mapping[str, str]] = {
     "key": "key_x",
     "connection": "nobody",
     "endpoint": "ep_x",
+    "integration": "int_x",
+    "handover": "hnd_x",
     "link_key": "nobody",
     "provider": "nobody",
 }
@@ -43,6 +45,11 @@ CONSENT: Final = {
     "keys.decline": "9",
     "name": "{account}",
 }
+POLICY_OF_HANDOVER: Final = {"policy.matching": "hold", "policy.on_restriction": "redact"}
+INTEGRATION: Final = POLICY_OF_HANDOVER | {
+    "system": "hubspot", "secret": "pat-na1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
+}  # fmt: skip
+PERIOD: Final = {"from": "2026-01-01T00:00", "until": "2026-02-01T00:00"}
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
 DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", ""): ("recordings:read", None),
@@ -145,6 +152,21 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/connections/{connection}"): ("settings:write", None),
     ("GET", "/connections/{connection}/deliveries"): ("settings:write", None),
     ("POST", "/connections/{connection}/deletion"): ("settings:write", {"name": "nobody"}),
+    ("GET", "/integrations"): ("audit:read", None),
+    ("GET", "/integrations/new"): ("settings:write", None),
+    ("POST", "/integrations/preview"): ("recordings:read", INTEGRATION),
+    ("POST", "/integrations"): ("settings:write", INTEGRATION),
+    ("GET", "/integrations/{integration}"): ("audit:read", None),
+    ("POST", "/integrations/{integration}"): ("settings:write", POLICY_OF_HANDOVER),
+    ("POST", "/integrations/{integration}/key"): ("settings:write", {"secret": "pat-na1-0000"}),
+    ("POST", "/integrations/{integration}/pause"): ("settings:write", {}),
+    ("POST", "/integrations/{integration}/resume"): ("settings:write", {}),
+    ("POST", "/integrations/{integration}/preview"): ("recordings:read", {}),
+    ("POST", "/integrations/{integration}/back-fill/count"): ("settings:write", PERIOD),
+    ("POST", "/integrations/{integration}/back-fill"): ("settings:write", PERIOD | {"expected": "0"}),
+    ("POST", "/integrations/{integration}/end"): ("settings:write", {"remove": "off", "name": "{account}"}),
+    ("GET", "/handovers"): ("recordings:read", None),
+    ("POST", "/handovers/{handover}/decision"): ("settings:write", {}),
     ("GET", "/events"): ("audit:read", None),
     ("POST", "/events"): ("settings:write", {"url": "https://crm.example/hook", "types": "*"}),
     ("GET", "/events/{endpoint}"): ("audit:read", None),

@@ -21,7 +21,8 @@ _TEMPLATES: Final = Path(__file__).parents[3] / "vault" / "web" / "pages" / "con
 LISTS: Final = {
     "access.html": "access", "access_keys.html": "api-keys", "approvals.html": "approvals",
     "authorities.html": "authorities", "connection_deliveries.html": "deliveries", "consent.html": "consent",
-    "event_deliveries.html": None, "holds.html": "holds", "link_cuts.html": "link-cuts", "log.html": "log",
+    "event_deliveries.html": None, "handovers.html": "handovers",
+    "holds.html": "holds", "link_cuts.html": "link-cuts", "log.html": "log",
     "notices.html": "notices", "objections.html": "objections", "overview.html": "overview", "people.html": "people",
     "quarantine.html": "quarantine", "recipients.html": "recipients", "recording_links.html": "recording",
     "recordings.html": "recordings", "requests.html": "requests", "retention.html": "retention",
@@ -33,6 +34,7 @@ EMPTY: Final = frozenset(
         "approvals",
         "authorities",
         "deliveries",
+        "handovers",
         "holds",
         "link-cuts",
         "notices",

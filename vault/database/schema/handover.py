@@ -50,6 +50,9 @@ integrations = Table(
 #: Condition of the index of what is still to be done; queries repeat it.
 IS_UNSETTLED = "desired <> state AND (desired = 'absent' OR state NOT IN ('held', 'unmatched'))"
 _UNSETTLED = text(IS_UNSETTLED)
+#: The same of those on which a person decides.
+IS_HANDOVER_HELD = "state = 'held' AND desired <> 'absent'"
+_HELD = text(IS_HANDOVER_HELD)
 handovers = Table(
     "handovers",
     metadata,
@@ -81,6 +84,12 @@ handovers = Table(
         "queued_at",
         sqlite_where=_UNSETTLED,
         postgresql_where=_UNSETTLED,
+    ),
+    Index(
+        "ix_handovers_held",
+        "account_id",
+        sqlite_where=_HELD,
+        postgresql_where=_HELD,
     ),
 )
 

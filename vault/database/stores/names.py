@@ -9,6 +9,7 @@ from vault.database.account_parts.holds import hold_of
 from vault.database.schema.accounts import api_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import connections, links, recordings, sessions
+from vault.database.schema.handover import integrations
 from vault.database.schema.playback import link_keys
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import holds
@@ -24,11 +25,12 @@ from vault.domain.recordings.recording import Recording
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
 from vault.domain.stored.retention_json import StoredHold
 
-#: Tables whose rows have a name in clear, by the beginning of their ids.
-_NAMED: Final[Mapping[str, Table]] = {
-    "conn": connections,
-    "idp": sign_in_connections,
-    "lkey": link_keys,
+#: Tables whose rows have a name in clear, with its column, by the beginning of their ids.
+_NAMED: Final[Mapping[str, tuple[Table, str]]] = {
+    "conn": (connections, "name"),
+    "idp": (sign_in_connections, "name"),
+    "lkey": (link_keys, "name"),
+    "int": (integrations, "system"),
 }
 
 
@@ -82,12 +84,14 @@ class NameRows(Rows):
         return [hold_of(row) for row in self._db.execute(query).mappings()]
 
     def others(self, account_id: str, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the names of connections, sign-in connections and keys that sign links."""
+        """Return the names of connections, sign-in connections and keys that sign links; of integrations the system."""
         found: dict[str, str] = {}
-        for prefix, table in _NAMED.items():
+        for prefix, (table, column) in _NAMED.items():
             if mine := [one for one in ids if one.startswith(f"{prefix}_")]:
                 t = table.c
-                query = select(t.id, t.name).where(t.id.in_(mine), t.account_id == account_id)
+                query = select(t.id, t[column].label("name")).where(
+                    t.id.in_(mine), t.account_id == account_id
+                )
                 found |= _pairs(self._db.execute(query))
         return found
 

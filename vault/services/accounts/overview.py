@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.accounts.overview import DaysLeft
+from vault.database.stores.accounts.overview import LIMIT, DaysLeft
 from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import ConnectionActivity
@@ -61,6 +61,10 @@ class Needs:
     lists_failing: int
     #: Addresses of invited people whose mail nobody took.
     unmailed: int
+    #: Hand-overs on which a person decides, bounded.
+    handovers_held: int
+    #: Integrations whose key their system refuses.
+    integrations_refused: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,11 @@ class Overview:
                 switched_off=switched_off,
                 unmailed=tx.member_invitations.unmailed(account_id, now),
                 lists_failing=sum(_list_fails(one) for one in activities),
+                handovers_held=tx.handovers.held(account_id, LIMIT),
+                integrations_refused=sum(
+                    one.unauthorized_since is not None and one.state != "ended"
+                    for one in tx.integrations.of_account(account_id)
+                ),
             )
 
         return await self.database.read(read)

@@ -10,7 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.crm.handover import Handover
 from vault.domain.handover.handover import Cause
-from vault.domain.handover.integration import StoredIntegration
+from vault.domain.handover.integration import HandoverPolicy, StoredIntegration
 from vault.domain.recordings.recording import Recording, RecordingFilter, State
 from vault.errors import Invalid, Refused
 from vault.ports.crm import CrmSystem
@@ -51,26 +51,25 @@ class EarlierCalls:
         That the details of these recordings are read is logged before. Raises NotFound, Unavailable.
         """
 
-        def find(tx: Transaction) -> tuple[bool, Sequence[Recording]]:
+        def find(tx: Transaction) -> tuple[StoredIntegration, Sequence[Recording]]:
             stored = find_integration(tx, account_id, integration_id)
-            wanted = RecordingFilter(state=State.AVAILABLE)
-            found = tx.recordings.page(account_id, wanted, before=None, limit=PREVIEWED)
-            tx.events.append(
-                *(
-                    AccessEvent(
-                        type="details.read",
-                        at=tx.now(),
-                        account_id=account_id,
-                        actor=actor,
-                        recording_id=one.id,
-                    )
-                    for one in found
-                )
-            )
-            system = self.systems.get(stored.system)
-            return stored.policy.mask_numbers or (system is not None and system.audience == "channel"), found
+            return stored, _last_calls(tx, account_id, actor)
 
-        masked, found = await self.database.write(find)
+        stored, found = await self.database.write(find)
+        return await self._shown(account_id, found, masked=self._is_masked(stored.system, stored.policy))
+
+    async def preview_system(
+        self, account_id: str, system: str, policy: HandoverPolicy, *, actor: str
+    ) -> Sequence[Preview]:
+        """Return the same for a system that is not activated, and a policy. Raises Unavailable."""
+        found = await self.database.write(lambda tx: _last_calls(tx, account_id, actor))
+        return await self._shown(account_id, found, masked=self._is_masked(system, policy))
+
+    def _is_masked(self, name: str, policy: HandoverPolicy) -> bool:
+        system = self.systems.get(name)
+        return policy.mask_numbers or (system is not None and system.audience == "channel")
+
+    async def _shown(self, account_id: str, found: Sequence[Recording], *, masked: bool) -> Sequence[Preview]:
         shown = list[Preview]()
         for one in found:
             call = await self.texts.read(account_id, one.id, _NO_ID, masked=masked)
@@ -129,6 +128,20 @@ class EarlierCalls:
             if len(found) < _BATCH_SIZE:
                 return
             before = (found[-1].received_at, found[-1].id)
+
+
+def _last_calls(tx: Transaction, account_id: str, actor: str) -> Sequence[Recording]:
+    """Return the last recordings that can be played, and log that their details are read."""
+    wanted = RecordingFilter(state=State.AVAILABLE)
+    found = tx.recordings.page(account_id, wanted, before=None, limit=PREVIEWED)
+    now = tx.now()
+    tx.events.append(
+        *(
+            AccessEvent(type="details.read", at=now, account_id=account_id, actor=actor, recording_id=one.id)
+            for one in found
+        )
+    )
+    return found
 
 
 def _begin(tx: Transaction, stored: StoredIntegration, number: int, expected: int, actor: str) -> None:

@@ -22,7 +22,7 @@ from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.crm import CrmSystem
 from vault.services.handover.credentials import IntegrationChange, changed_secrets
-from vault.services.handover.recipient import Vendor, end_vendor, enter_vendor
+from vault.services.handover.recipient import Vendor, end_vendor, enter_vendor, recipient_of
 from vault.services.handover.stored_integration import (
     access_of,
     find_integration,
@@ -68,6 +68,16 @@ class Integrations:
     systems: Mapping[str, CrmSystem]
     recipients: SealedEntries[Recipient]
     clock: Clock
+
+    async def check(
+        self, account_id: str, system: str, wanted: IntegrationChange, *, vendor: Vendor
+    ) -> HandoverPolicy:
+        """Raise what ``activate`` would; return the policy. Nothing is activated."""
+        changed_secrets(self.systems, system, IntegrationSecrets(credentials={}), wanted)
+        recipient_of(vendor, since=self.clock().date())
+        policy = wanted.policy or HandoverPolicy()
+        await self.database.read(lambda tx: _check_room(tx, account_id, policy))
+        return policy
 
     async def activate(
         self, account_id: str, system: str, wanted: IntegrationChange, *, vendor: Vendor, actor: str

@@ -20,10 +20,8 @@ class Vendor:
     safeguard: Safeguard | None = None
 
 
-async def enter_vendor(
-    entries: SealedEntries[Recipient], account_id: str, vendor: Vendor, *, since: date, actor: str
-) -> str:
-    """Enter the vendor, and return the id of its entry. Raises Invalid, naming the field of the integration."""
+def recipient_of(vendor: Vendor, *, since: date) -> Recipient:
+    """Return the vendor as an entry of the register. Raises Invalid, naming the field of the integration."""
     if not vendor.name.strip():
         raise Invalid("recipient must not be empty: say who receives the calls.", field="recipient")
     recipient = Recipient(
@@ -31,7 +29,14 @@ async def enter_vendor(
         safeguard=vendor.safeguard, since=since,
     )  # fmt: skip
     check_recipient(recipient)
-    change = Change(content=recipient, event="recipient.entered")
+    return recipient
+
+
+async def enter_vendor(
+    entries: SealedEntries[Recipient], account_id: str, vendor: Vendor, *, since: date, actor: str
+) -> str:
+    """Enter the vendor, and return the id of its entry. Raises Invalid, naming the field of the integration."""
+    change = Change(content=recipient_of(vendor, since=since), event="recipient.entered")
     return (await entries.add(account_id, change, actor=actor)).id
 
 

@@ -25,6 +25,7 @@ _PAGES: Final = {
     "hold": ("holds", "audit:read"),
     "appr": ("approvals", "audit:read"),
     "ep": ("events", "audit:read"),
+    "int": ("integrations", "audit:read"),
     "per": ("access/members", "keys:write"),
 }
 
@@ -65,9 +66,13 @@ async def _named(request: Request, allowed: Console, page: str) -> str:
     except Unavailable:
         # What the form did is done: the page says so, with words in the place of names.
         names = {}
+    systems = vault_of(request).handover.integrations.systems
 
     def name(found: re.Match[str]) -> str:
-        return _shown(allowed, found[2], names.get(found[2], Name()), is_link=found[1] == "linked")
+        one = names.get(found[2], Name())
+        if found[2].startswith("int_") and (system := systems.get(one.text or "")) is not None:
+            one = Name(text=system.title)
+        return _shown(allowed, found[2], one, is_link=found[1] == "linked")
 
     return MARK.sub(name, page)
 

@@ -47,6 +47,9 @@ async def needs_of(request: Request, allowed: Console) -> Sequence[Need]:
         found += _of_requests(needs)
         found += _of_approvals(needs)
         found += _of_endpoints(needs)
+        found += _of_integrations(needs)
+    if allowed.allows("settings:write") and allowed.allows("recordings:read"):
+        found += _of_handovers(needs)
     if allowed.allows("settings:write") and needs.lists_failing:
         words = ngettext(
             "The list of %(num)s connection cannot be read",
@@ -139,3 +142,28 @@ def _of_endpoints(needs: Needs) -> Sequence[Need]:
     off = needs.switched_off
     detail = ngettext("%(num)s is switched off", "%(num)s are switched off", off) if off else ""
     return [Need(words=words, path="/events", detail=detail, count=needs.failing)]
+
+
+def _of_integrations(needs: Needs) -> Sequence[Need]:
+    refused = needs.integrations_refused
+    if not refused:
+        return ()
+    words = ngettext(
+        "%(num)s system needs authorization: nothing is handed over or removed there",
+        "%(num)s systems need authorization: nothing is handed over or removed there",
+        refused,
+    )
+    return [Need(words=words, path="/integrations", count=refused)]
+
+
+def _of_handovers(needs: Needs) -> Sequence[Need]:
+    held = needs.handovers_held
+    if not held:
+        return ()
+    words = ngettext(
+        "%(number)s call for another system waits for a decision",
+        "%(number)s calls for other systems wait for a decision",
+        held,
+        number=counted(held),
+    )
+    return [Need(words=words, path="/handovers?state=held", count=held)]

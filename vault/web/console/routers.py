@@ -17,6 +17,7 @@ from vault.web.console.consent import notices, objections
 from vault.web.console.consent import policy as consent
 from vault.web.console.events import deliveries as event_deliveries
 from vault.web.console.events import endpoints as event_endpoints
+from vault.web.console.handover import handovers, integration, integrations
 from vault.web.console.playback import doorways, link_keys, listen, people, share
 from vault.web.console.recordings import metadata, quarantine, recording, recordings
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
@@ -74,6 +75,9 @@ ROUTERS: Final = (
     authorize_integration.router,
     event_endpoints.router,
     event_deliveries.router,
+    integrations.router,
+    integration.router,
+    handovers.router,
     members.router,
     invitations.router,
     sign_in_connections.router,

@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, str]] = translatable(
         "reg": "an entry of a register",
         "cut": "a cut of links",
         "obj": "an objection",
+        "int": "an integration",
     }
 )
 _ID_OF: Final = f"(?:{'|'.join(KINDS)})_[0-9a-f]{{8,32}}"

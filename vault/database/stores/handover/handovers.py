@@ -10,7 +10,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.account_parts.part import of_row, row_of
 from vault.database.schema.core import IS_AVAILABLE, recordings
-from vault.database.schema.handover import IS_UNSETTLED, handovers, integrations
+from vault.database.schema.handover import IS_HANDOVER_HELD, IS_UNSETTLED, handovers, integrations
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.rows import Rows
@@ -22,6 +22,7 @@ _H, _I = handovers.c, integrations.c
 _COLUMNS: Final = [_H[name] for name in StoredHandover.__slots__]
 #: As text: SQLite uses the partial index for the very same words alone.
 _UNSETTLED: Final = text(f"({IS_UNSETTLED})")
+_HELD: Final = text(f"({IS_HANDOVER_HELD})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,11 @@ class HandoverRows(Rows):
         for integration_id, name, number in self._db.execute(query.group_by(_H.integration_id, state)):
             found.setdefault(integration_id, {})[name] = number
         return found
+
+    def held(self, account_id: str, most: int) -> int:
+        """Count the hand-overs of an account on which a person decides, to ``most``."""
+        mine = select(_H.id).where(_H.account_id == account_id, _HELD).limit(most).subquery()
+        return int(self._db.execute(select(func.count()).select_from(mine)).scalar_one())
 
     def is_removal_due(self, account_id: str, integration_id: str) -> bool:
         """Return whether something of an integration is to be removed now: that goes before anything is written."""

@@ -30,6 +30,8 @@ PREVIOUS: Final = 3
 ACCOUNT: Final = "/account"
 #: The page of endpoints that receive events, which is another one.
 EVENTS: Final = "/events"
+#: And that of hand-over to other systems.
+HANDOVER: Final = "/integrations"
 #: Settings by the names that REST gives them. Any other name is the platform's own, and stays as it is.
 _NAMES: Final[Mapping[str, str]] = translatable(
     {
@@ -64,6 +66,7 @@ def tabs_of(here: Here) -> list[dict[str, str]]:
     )
     if here.allows("audit:read"):
         tabs.append({"name": translatable("Events"), "path": EVENTS})
+        tabs.append({"name": translatable("Hand-over"), "path": HANDOVER})
     if here.allows("keys:write"):
         tabs.append({"name": translatable("Keys"), "path": "/connections/keys"})
     if here.allows("links:write"):

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
+from vault.database.stores.handover.handovers import HandoverFilter
+from vault.domain.handover.handover import StoredHandover
 from vault.domain.playback.link import Purpose
 from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
+from vault.web.console import handed_over
 from vault.web.console.acts import acts
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, needs
@@ -34,6 +37,8 @@ Revoking = Annotated[Here, needs("links:write", of_agents=True)]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: Notes of former listeners on a page; REST has all.
 _MAX_NOTES: Final = 200
+#: Systems to which the recording was handed over; the page of hand-overs has all.
+_MAX_SYSTEMS: Final = 50
 #: Entries of the history that the page shows, the newest: each link adds some, and their number has no limit.
 _MAX_HISTORY: Final = 100
 PURPOSES: dict[Purpose, str] = translatable(
@@ -84,6 +89,11 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         },
         left_notes=await _left_notes(here, view.recording),
         clock=clock_length,
+        systems=await _handed_over(here, recording),
+        states=handed_over.STATES,
+        tones=handed_over.TONES,
+        handover_causes=handed_over.CAUSES,
+        residues=handed_over.RESIDUES,
         **await _audited(here, recording),
     )
 
@@ -162,6 +172,13 @@ async def post_link_revocation(
 
 def _path(recording: str, done: str) -> str:
     return f"/recordings/{recording}?done={done}"
+
+
+async def _handed_over(here: Here, recording: str) -> Sequence[StoredHandover]:
+    """Return what stands of the recording in other systems, and what stood there."""
+    wanted = HandoverFilter(recording_id=recording)
+    found = await here.vault.handover.handovers.page(here.account_id, wanted, before=None, limit=_MAX_SYSTEMS)
+    return [view.handover for view in found]
 
 
 async def _left_notes(here: Here, recording: Recording) -> Sequence[LeftNote]:

@@ -32,6 +32,18 @@ async def post_integration(vault: TheVault, allowed: Setting, body: IntegrationI
     )
 
 
+@router.post("/preview")
+async def post_system_preview(vault: TheVault, allowed: Reading, body: IntegrationIn) -> PreviewsOut:
+    """Show the last 20 calls as a system would get them, before it is activated. Nothing leaves or is stored."""
+    policy = await vault.handover.integrations.check(
+        allowed.account.id, body.system, body.wanted(), vendor=body.vendor()
+    )
+    found = await vault.handover.earlier_calls.preview_system(
+        allowed.account.id, body.system, policy, actor=allowed.actor
+    )
+    return PreviewsOut(items=[PreviewOut.of(one) for one in found])
+
+
 @router.get("")
 async def list_integrations(vault: TheVault, allowed: Auditing) -> IntegrationsOut:
     """List the integrations without their keys, the newest first, those that have ended included."""

@@ -1,0 +1,1 @@
+"""Pages of hand-over to CRMs and helpdesks: integrations, what stands in their systems, and decisions of people."""
