@@ -207,3 +207,53 @@ def test_the_board_marks_what_waits_for_a_second_person(house: House, tenant: Te
     veto = tenant.http.post(tenant.url(f"/approvals/{asked}"), json={"decision": "veto"})
     assert veto.status_code == 200, veto.text
     assert not any("waits for a second person" in one for one in card.findall(client.get(board).text))
+
+
+def add_key(house: House, tenant: Tenant, *scopes: str) -> None:
+    """Let the operator issue a key of the account."""
+    issue = house.vault.accounts.api_keys.issue
+    house.call(issue, name="second", scopes=scopes or ("*",), account_id=tenant.id, actor="operator")
+
+
+def nobody_approves(page: str) -> list[str]:
+    """Return the acts of which the page says that nobody can approve them."""
+    found = re.search(r"Nobody can approve: ([^.]+)\.", page)
+    assert found is not None
+    return found[1].split("; ")
+
+
+def test_while_nobody_can_approve_the_console_says_so(house: House, tenant: Tenant):
+    """At the rule before it is on and after, in the bell, and on Access; keys of one maker are no two people."""
+    base, bell = f"/console/accounts/{tenant.name}", "Nobody can approve what the rule asks for"
+    client, _ = sign_in(house, tenant.name), sign_in(house, tenant.name)
+    page = client.get(f"{base}/approvals").text
+    assert "If you switch the rule on, nobody can approve: " in page
+    assert bell not in page
+    assert "nobody can approve" not in client.get(f"{base}/access").text
+    rule = {"enabled": True, "verbs": ["recording_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    for path in ("/approvals", "/access"):
+        page = client.get(f"{base}{path}").text
+        assert "Erasure of a recording" in nobody_approves(page)
+        assert f'<a class="button" href="{base}/access/invitation">' in page
+        assert f'<a href="{base}/access">{bell}</a>' in page
+    assert bell not in sign_in(house, tenant.name, "audit:read").get(f"{base}/approvals").text
+    add_key(house, tenant)
+    for path in ("/approvals", "/access"):
+        page = client.get(f"{base}{path}").text
+        assert "Nobody can approve" not in page, path
+
+
+def test_the_second_one_needs_both_scopes_to_approve(house: House, tenant: Tenant):
+    """Two keys that may ask are no pair until one may approve as well; other acts have nobody even then."""
+    rule = {"enabled": True, "verbs": ["recording_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    client = sign_in(house, tenant.name, "audit:read", "privacy:write")
+    page = f"/console/accounts/{tenant.name}/approvals"
+    for scopes in (("privacy:write",), ("approvals:write",)):
+        add_key(house, tenant, *scopes)
+        assert "Erasure of a recording" in nobody_approves(client.get(page).text), scopes
+    add_key(house, tenant, "privacy:write", "approvals:write")
+    acts = nobody_approves(client.get(page).text)
+    assert "Invitation of a person" in acts
+    assert "Erasure of a recording" not in acts

@@ -23,6 +23,8 @@ def rung(page: str) -> str:
 def base(house: House, tenant: Tenant) -> str:
     """An account in which an erasure waits for a second person, and a request of somebody is late."""
     recording = tenant.uploaded(AUDIO)
+    issue = house.vault.accounts.api_keys.issue
+    house.call(issue, name="second", scopes=["*"], account_id=tenant.id, actor="operator")
     rule = {"enabled": True, "verbs": ["recording_erasure"]}
     assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
     said = {

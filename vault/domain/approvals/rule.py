@@ -90,12 +90,17 @@ class ApprovalRule:
 
     def gates(self, verb: Verb) -> bool:
         """Return whether the act needs an approval; for ``approval_rule``: whether loosening the rule does."""
-        return verb in WITHOUT_RULE or (self.enabled and verb in self.verbs | IMPLIED)
+        return verb in WITHOUT_RULE or verb in self.gated
 
     @property
     def implied(self) -> frozenset[Verb]:
         """Return the acts that need an approval now without being named by the rule."""
         return IMPLIED - self.verbs if self.enabled else frozenset()
+
+    @property
+    def gated(self) -> frozenset[Verb]:
+        """Return the acts that need an approval now because the rule is on, named or implied."""
+        return self.verbs | IMPLIED if self.enabled else frozenset()
 
     @property
     def in_force(self) -> frozenset[Verb]:

@@ -15,6 +15,7 @@ from vault.domain.approvals.rule import Verb
 from vault.domain.events.endpoint import KIND as EVENTS
 from vault.domain.page import PAGE
 from vault.ports.clock import Clock
+from vault.services.shared.approval_pairs import acts_without_pair
 from vault.services.shared.missing_recordings import calls_without_recording
 
 #: Days of the chart, today included.
@@ -57,6 +58,8 @@ class Needs:
     #: Endpoints for events that fail, and those of them that are switched off.
     failing: int
     switched_off: int
+    #: Acts that the rule gates and that nobody of the account could approve.
+    without_pair: Collection[Verb]
     #: Connections whose list at the platform could not be read since it was last compared.
     lists_failing: int
     #: Addresses of invited people whose mail nobody took.
@@ -105,13 +108,9 @@ class Overview:
             rows = tx.overview
             waiting: Sequence[Approval] = ()
             if kinds:
+                pending = ApprovalState.PENDING
                 waiting = tx.approvals.page(
-                    account_id,
-                    state=ApprovalState.PENDING,
-                    now=tx.now(),
-                    before=None,
-                    limit=PAGE,
-                    kinds=kinds,
+                    account_id, state=pending, now=tx.now(), before=None, limit=PAGE, kinds=kinds
                 )
             failing, switched_off = tx.outbox_outcomes.failing(account_id, EVENTS)
             activities = tx.connections.activity(account_id).values()
@@ -127,6 +126,7 @@ class Overview:
                 failing=failing,
                 switched_off=switched_off,
                 unmailed=tx.member_invitations.unmailed(account_id, now),
+                without_pair=acts_without_pair(tx, account_id, tx.approval_rules.get(account_id).gated),
                 lists_failing=sum(_list_fails(one) for one in activities),
                 handovers_held=tx.handovers.held(account_id, LIMIT),
                 integrations_refused=sum(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.approvals.rule import ApprovalRule, known_verbs, loosens
+from vault.domain.approvals.rule import CHOSEN, ApprovalRule, Verb, known_verbs, loosens
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Invalid
 from vault.services.shared.approval_gate import Approved, require_approval
+from vault.services.shared.approval_pairs import acts_without_pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,15 @@ class ApprovalRules:
     async def read(self, account_id: str) -> ApprovalRule:
         """Return the rule of an account, which is off if it was never set."""
         return await self.database.read(lambda tx: tx.approval_rules.get(account_id))
+
+    async def without_pair(self, account_id: str) -> frozenset[Verb]:
+        """Return the acts that nobody could approve: of those that the rule gates, or of all it can name if off."""
+
+        def read(tx: Transaction) -> frozenset[Verb]:
+            rule = tx.approval_rules.get(account_id)
+            return acts_without_pair(tx, account_id, rule.gated if rule.enabled else CHOSEN)
+
+        return await self.database.read(read)
 
     async def set(
         self,

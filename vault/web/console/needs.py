@@ -57,7 +57,18 @@ async def needs_of(request: Request, allowed: Console) -> Sequence[Need]:
             needs.lists_failing,
         )
         found.append(Need(words=words, path="/connections", count=needs.lists_failing))
-    if allowed.allows("keys:write") and needs.unmailed:
+    if allowed.allows("keys:write"):
+        found += _of_access(needs)
+    return found
+
+
+def _of_access(needs: Needs) -> list[Need]:
+    found = []
+    if needs.without_pair:
+        found.append(
+            Need(words=gettext("Nobody can approve what the rule asks for"), path="/access", count=1)
+        )
+    if needs.unmailed:
         words = ngettext(
             "%(num)s invitation could not be mailed",
             "%(num)s invitations could not be mailed",

@@ -1,13 +1,13 @@
 """Approvals: what waits for a second person, what was decided, and the rule of the account."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState, Decision
-from vault.domain.approvals.rule import CHOSEN, RULES, WITHOUT_RULE
+from vault.domain.approvals.rule import CHOSEN, RULES, VERBS, WITHOUT_RULE
 from vault.errors import NotFound
 from vault.web.console.acts import acts
 from vault.web.console.approvals.words import (
@@ -58,6 +58,7 @@ async def show_approvals(here: Auditing) -> Response:
         others=[one for one in found if one.state is not ApprovalState.PENDING],
         following=next_cursor(found, _PAGE, lambda one: (one.asked_at, one.id)),
         rule=rule,
+        without_pair=await without_pair_words(here),
         ticked=rule.verbs if mistake is None else here.form.many("verbs"),
         is_left_off=mistake is not None and mistake.field == "enabled",
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
@@ -130,6 +131,12 @@ async def set_approval_rule(here: Setting) -> str:
     )
     done = "/approvals?done=rule_set" if body.enabled else "/approvals?done=rule_off"
     return await here.done_or_asked(change, done, subject="", arguments=sent)
+
+
+async def without_pair_words(here: Here) -> Sequence[str]:
+    """Return what nobody of the account could approve, in words."""
+    found = await here.vault.approvals.rules.without_pair(here.account_id)
+    return [translated(VERB_WORDS[verb]) for verb in VERBS if verb in found]
 
 
 async def _now(here: Here, one: Approval) -> tuple[Mapping[str, int] | None, Mistake | None]:

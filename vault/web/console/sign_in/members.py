@@ -8,6 +8,7 @@ from vault.domain.accounts.account import SCOPES
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.web.console.access import require_grantable
 from vault.web.console.acts import acts, comes_back
+from vault.web.console.approvals.approvals import without_pair_words
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
@@ -45,6 +46,8 @@ async def show_access(here: Granting) -> Response:
         connections=await here.vault.sign_in.connections.list(here.account_id),
         public_url=here.public_url,
         step_up=await here.vault.sign_in.step_up.read(here.account_id),
+        rule=await here.vault.approvals.rules.read(here.account_id),
+        without_pair=await without_pair_words(here),
     )
 
 
