@@ -41,7 +41,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
         "settings:write",
         {"system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US"},
     ),
-    ("POST", "/integrations/preview"): (
+    ("POST", "/integration-preview"): (
         "recordings:read",
         {"system": "hubspot", "key": "pat-eu1-0000", "recipient": "HubSpot", "country": "US"},
     ),

@@ -16,11 +16,11 @@ _PERIOD: Final = {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z
 
 def type_integration(tenant: Tenant, mark: Any) -> None:
     """Activate a system, pause it, and change it, with marked texts. Nothing is handed over."""
-    at, one = "/integrations", "/integrations/{integration}"
-    shown = tenant.http.post(tenant.url(f"{at}/preview"), json=SAID | _marked(mark, f"{at}/preview"))
+    at, one, preview = "/integrations", "/integrations/{integration}", "/integration-preview"
+    shown = tenant.http.post(tenant.url(preview), json=SAID | _marked(mark, preview))
     assert shown.status_code == 200, shown.text
-    client = {name: mark("POST", f"{at}/preview", f"client.{name}") for name in ("id", "secret")}
-    shown = tenant.http.post(tenant.url(f"{at}/preview"), json={**SAID, "key": None, "client": client})
+    client = {name: mark("POST", preview, f"client.{name}") for name in ("id", "secret")}
+    shown = tenant.http.post(tenant.url(preview), json={**SAID, "key": None, "client": client})
     assert shown.status_code == 200, shown.text
     made = tenant.http.post(tenant.url(at), json=SAID | _marked(mark, at))
     assert made.status_code == 201, made.text

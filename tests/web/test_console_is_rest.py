@@ -107,7 +107,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "DELETE /members/{member}/console-sessions": "/access/members/{member}/sessions/end",
     "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
     "POST /integrations": "/integrations",
-    "POST /integrations/preview": "/integrations/preview",
+    "POST /integration-preview": "/integrations/preview",
     "PATCH /integrations/{integration}": "/integrations/{integration}",
     "POST /integrations/{integration}/authorization": "by a program so far: it answers the address of the system",
     "POST /integrations/{integration}/pause": "/integrations/{integration}/pause",

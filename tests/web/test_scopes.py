@@ -20,6 +20,7 @@ SHOWN: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/recordings"): _CALL,
     ("GET", "/recordings/{recording}"): _CALL,
     ("GET", "/recordings/{recording}/evidence"): _CALL,
+    ("POST", "/integration-preview"): _CALL,
     ("GET", "/recordings/{recording}/links"): frozenset({"listener"}),
     ("GET", "/links"): frozenset({"listener"}),
     ("GET", "/recordings/{recording}/history"): frozenset({"listener"}),

@@ -18,7 +18,7 @@ SEALED = {
         for one in ("key", "client.id", "client.secret", "settings{}", "description", "recipient")
     ),
     *(
-        ("POST", "/integrations/preview", one)
+        ("POST", "/integration-preview", one)
         for one in ("key", "client.id", "client.secret", "settings{}", "description", "recipient")
     ),
     *(
@@ -120,9 +120,9 @@ CLEAR = {
     ("POST", "/integrations", "country"): _CODE,
     ("POST", "/integrations", "policy.connections[]"): _CODE,
     ("PATCH", "/integrations/{integration}", "policy.connections[]"): _CODE,
-    ("POST", "/integrations/preview", "system"): _CODE,
-    ("POST", "/integrations/preview", "country"): _CODE,
-    ("POST", "/integrations/preview", "policy.connections[]"): _CODE,
+    ("POST", "/integration-preview", "system"): _CODE,
+    ("POST", "/integration-preview", "country"): _CODE,
+    ("POST", "/integration-preview", "policy.connections[]"): _CODE,
     ("PUT", "/v1/accounts/{account}", "name"): _NAME,
     ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
     ("POST", "/v1/keys", "name"): _NAME,

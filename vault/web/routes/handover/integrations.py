@@ -15,14 +15,14 @@ from vault.web.schemas.integrations import (
     IntegrationsOut,
 )
 
-router = APIRouter(prefix="/v1/accounts/{account}/integrations", tags=["hand-over"])
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["hand-over"])
 Setting = Annotated[Access, Depends(access("settings:write"))]
 Auditing = Annotated[Access, Depends(access("audit:read"))]
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 IntegrationId = Annotated[str, Path(max_length=64)]
 
 
-@router.post("", status_code=201)
+@router.post("/integrations", status_code=201)
 async def post_integration(vault: TheVault, allowed: Setting, body: IntegrationIn) -> IntegrationOut:
     """Activate a system: what becomes available from now on is handed over, never the audio."""
     return IntegrationOut.of(
@@ -32,7 +32,7 @@ async def post_integration(vault: TheVault, allowed: Setting, body: IntegrationI
     )
 
 
-@router.post("/preview")
+@router.post("/integration-preview")
 async def post_system_preview(vault: TheVault, allowed: Reading, body: IntegrationIn) -> PreviewsOut:
     """Show the last 20 calls as a system would get them, before it is activated. Nothing leaves or is stored."""
     policy = await vault.handover.integrations.check(
@@ -44,20 +44,20 @@ async def post_system_preview(vault: TheVault, allowed: Reading, body: Integrati
     return PreviewsOut(items=[PreviewOut.of(one) for one in found])
 
 
-@router.get("")
+@router.get("/integrations")
 async def list_integrations(vault: TheVault, allowed: Auditing) -> IntegrationsOut:
     """List the integrations without their keys, the newest first, those that have ended included."""
     found = await vault.handover.integrations.list(allowed.account.id)
     return IntegrationsOut(items=[IntegrationOut.of(view) for view in found])
 
 
-@router.get("/{integration}")
+@router.get("/integrations/{integration}")
 async def get_integration(vault: TheVault, allowed: Auditing, integration: IntegrationId) -> IntegrationOut:
     """Show an integration, and how it goes: the last success, what waits, what is held, what cannot be removed."""
     return IntegrationOut.of(await vault.handover.integrations.read(allowed.account.id, integration))
 
 
-@router.patch("/{integration}")
+@router.patch("/integrations/{integration}")
 async def patch_integration(
     vault: TheVault, allowed: Setting, integration: IntegrationId, body: IntegrationPatchIn
 ) -> IntegrationOut:
@@ -69,7 +69,7 @@ async def patch_integration(
     )
 
 
-@router.post("/{integration}/authorization")
+@router.post("/integrations/{integration}/authorization")
 async def post_integration_authorization(
     vault: TheVault, allowed: Setting, integration: IntegrationId
 ) -> AuthorizationOut:
@@ -82,7 +82,7 @@ async def post_integration_authorization(
     )
 
 
-@router.post("/{integration}/pause")
+@router.post("/integrations/{integration}/pause")
 async def post_integration_pause(
     vault: TheVault, allowed: Setting, integration: IntegrationId
 ) -> IntegrationOut:
@@ -92,7 +92,7 @@ async def post_integration_pause(
     )
 
 
-@router.post("/{integration}/resume")
+@router.post("/integrations/{integration}/resume")
 async def post_integration_resume(
     vault: TheVault, allowed: Setting, integration: IntegrationId
 ) -> IntegrationOut:
@@ -102,7 +102,7 @@ async def post_integration_resume(
     )
 
 
-@router.post("/{integration}/end")
+@router.post("/integrations/{integration}/end")
 async def post_integration_end(
     vault: TheVault, allowed: Setting, integration: IntegrationId, body: IntegrationEndIn
 ) -> IntegrationOut:
@@ -114,7 +114,7 @@ async def post_integration_end(
     )
 
 
-@router.post("/{integration}/preview")
+@router.post("/integrations/{integration}/preview")
 async def post_integration_preview(
     vault: TheVault, allowed: Reading, integration: IntegrationId
 ) -> PreviewsOut:
@@ -123,7 +123,7 @@ async def post_integration_preview(
     return PreviewsOut(items=[PreviewOut.of(one) for one in found])
 
 
-@router.post("/{integration}/back-fill")
+@router.post("/integrations/{integration}/back-fill")
 async def post_back_fill(
     vault: TheVault, allowed: Setting, integration: IntegrationId, body: BackFillIn
 ) -> BackFillOut:
