@@ -7,6 +7,7 @@ from typing import Final
 
 import psycopg
 
+from vault.database.engines.server_state import connect_to_primary
 from vault.database.sql.vacuum_horizon import HOLDERS, Holder, holder_from
 from vault.errors import Unavailable
 
@@ -20,7 +21,6 @@ SELECT s.relname, n_live_tup, n_dead_tup, last_autovacuum,
   FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
  WHERE s.schemaname = current_schema() ORDER BY n_dead_tup DESC
 """
-_CONNECT_TIMEOUT_SECONDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,7 @@ class ServerHealth:
 def read_server_health(url: str) -> ServerHealth:
     """Query the primary among the URL's hosts. Raises Unavailable if there is none."""
     try:
-        with psycopg.connect(
-            url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS, target_session_attrs="read-write"
-        ) as connection:
+        with connect_to_primary(url) as connection:
             server = connection.execute(_SERVER).fetchone()
             holders = connection.execute(HOLDERS).fetchall()
             tables = connection.execute(_TABLES).fetchall()

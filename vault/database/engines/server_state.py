@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 
@@ -58,12 +59,17 @@ class ServerState:
         return self.address, self.started_at, self.timeline
 
 
+def connect_to_primary(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Connect to the primary among the URL's hosts. Raises psycopg.OperationalError if there is none."""
+    return psycopg.connect(
+        url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS, target_session_attrs="read-write"
+    )
+
+
 def read_server_state(url: str) -> ServerState:
     """Query the primary among the URL's hosts. Raises Unavailable if there is none."""
     try:
-        with psycopg.connect(
-            url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS, target_session_attrs="read-write"
-        ) as connection:
+        with connect_to_primary(url) as connection:
             server = connection.execute(_SERVER).fetchone()
             standbys = connection.execute(_STANDBYS).fetchall()
             timeline = _timeline(connection)
