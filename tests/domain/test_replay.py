@@ -8,7 +8,8 @@ import pytest
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.audit_log.replay import LoggedChange, Replay, merge_history
+from vault.domain.audit_log.replay import Replay
+from vault.domain.audit_log.switch_history import LoggedChange, merge_history
 from vault.errors import Tampered
 
 T = [datetime(2026, 11, 2, 12, 0, n, tzinfo=UTC) for n in range(10)]

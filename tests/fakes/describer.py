@@ -8,9 +8,12 @@ import io
 import math
 import wave
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from vault.audio import spans as real
 from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description, loudness_points
+from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
 
@@ -66,6 +69,19 @@ class FakeDescriber:
                 description = replace(description, echo=(self.has_echo, self.has_echo))
         self.described.append(description)
         return description
+
+    async def layout(self, source: AudioSource, *, account_id: str) -> SampleLayout:
+        """Return where the samples lie."""
+        del account_id
+        return real.layout(io.BytesIO(await source.read(0, source.size)))
+
+    async def measure(
+        self, source: AudioSource, spans: Sequence[FrameSpan], *, account_id: str
+    ) -> SpanMeasures:
+        """Measure by the real function: the standard library does not decode G.711."""
+        del account_id
+        data = await source.read(0, source.size)
+        return real.measure(io.BytesIO(data), spans, max_duration=self.max_duration)
 
 
 def describe_wave(data: bytes, *, max_duration: float = MAX_DURATION) -> Description:

@@ -142,11 +142,12 @@ class House:
         page = await self.vault.audit_log.access_log.list_events(self.account.id, wanted, start=0, limit=1000)
         return [logged.event.type for logged, _ in page.items]
 
-    async def sweep(self) -> int:
-        """Sweep as if the grace period were over."""
+    async def sweep(self, *, scan: bool = True) -> int:
+        """Sweep as if the grace period were over; without ``scan`` only what was noted."""
         for kept in [*self.objects.objects.values(), *(kept for _, kept in self.objects.uploads.values())]:
             kept.at -= timedelta(days=2)
-        return await self.vault.jobs.sweep(everything=True)
+        job = self.vault.jobs.sweep
+        return await job(everything=True) if scan else await replace(job, scan_objects=0)()
 
     async def heard(self, recording_id: str) -> bytes:
         """Download the recording."""

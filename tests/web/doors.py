@@ -97,6 +97,10 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/recordings/{recording}"): ("recordings:read", None),
     ("DELETE", "/recordings/{recording}"): ("privacy:write", None),
     ("POST", "/recordings/{recording}/retry"): ("ingest", {}),
+    ("POST", "/recordings/{recording}/redactions"): (
+        "privacy:write",
+        {"ranges": [{"from": 0, "to": 0.1}], "reason": "r"},
+    ),
     ("GET", "/recordings/{recording}/audio"): ("recordings:read", None),
     ("HEAD", "/recordings/{recording}/audio"): ("recordings:read", None),
     ("GET", "/recordings/{recording}/waveform"): ("recordings:read", None),

@@ -23,8 +23,7 @@ CALL: Final = {"direction": "inbound", "from": "+12025550100", "to": "+120255501
                "started_at": "2026-01-05T10:00:00Z", "ended_at": "2026-01-05T10:10:00Z"}  # fmt: skip
 CONSENT: Final = {"party": "caller", "event": "accepted", "method": "form", "at": "2026-01-05T09:00:00Z"}
 _NOTICE: Final = {"language": "en", "audience": "caller", "mode": "announce", "controller": "Acme",
-                  "purposes": "training", "refusal": "say no", "full_notice": "acme.example",
-                  "retention": "a year"}  # fmt: skip
+                  "purposes": "training", "refusal": "no", "full_notice": "a.example", "retention": "year"}  # fmt: skip
 _RECIPIENT: Final = {"name": "n", "address": "a", "contact": "c", "role": "processor", "purpose": "p",
                      "country": "FR", "since": "2026-01-01"}  # fmt: skip
 _AUTHORITY: Final = {"received_at": "2026-01-01T00:00:00Z", "authority": "court", "country": "FR", "kind": "warrant",
@@ -70,6 +69,7 @@ def _recordings(grown: Grown, number: int) -> None:
     grown.act("put_restriction", body={}, recording=grown.ids["restricted"])
     grown.act("delete_restriction", recording=grown.ids["restricted"])
     grown.act("post_retry", status=409)
+    grown.act("post_redaction", body={"ranges": [{"from": 0, "to": 0.05}], "reason": "r"})
     grown.act("patch_recording", body={"metadata": {f"key{number % 20}": str(number)}})
     if number < _NOTES or grown.is_measured:
         note = grown.act("post_recording_note", body={"at": 0.1, "text": "n"})["id"]

@@ -48,6 +48,7 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "list_integrations": "an account has at most 200", "post_integration": "an account has at most 200",
     "post_integration_preview": "the last 20 calls", "post_system_preview": "the last 20 calls",
     "list_recording_notes": "a key has at most 100 on a recording",
+    "post_redaction": "seals the evidence and the notes of its recording again",
     "put_restriction with links": _EVENT_EACH}  # fmt: skip
 #: Of these also the statements: a page of a stream each, an event each, or the calls of a person in batches.
 MORE_STATEMENTS: Final = {

@@ -38,6 +38,8 @@ RETRY = ("POST", "/recordings/{recording}/retry")
 #: These take away what others show, so they come last.
 LAST = [
     ("DELETE", "/recordings/{recording}/notes/{note}"),
+    # Afterwards an upload of the same bytes is one of other bytes.
+    ("POST", "/recordings/{recording}/redactions"),
     ("PUT", "/recordings/{recording}/restriction"),
     ("DELETE", "/recordings/{recording}/restriction"),
     ("POST", "/links/revocation"),

@@ -136,6 +136,8 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     again = tenant.url(f"/recordings/{tenant.announce(url, **words).json()['recording']}/retry")
     url = f"https://nowhere.invalid/{mark('POST', f'{at}/retry', 'recording_url')}"
     tenant.http.post(again, json={"recording_url": url}).raise_for_status()
+    removal = {"ranges": [{"from": 0, "to": 0.05}], "reason": mark("POST", f"{at}/redactions", "reason")}
+    tenant.http.post(tenant.url(f"/recordings/{kept}/redactions"), json=removal).raise_for_status()
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused

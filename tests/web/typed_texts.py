@@ -63,6 +63,7 @@ SEALED = {
     ("POST", "/recordings/{recording}/refusal", "reason"),
     ("POST", "/recordings/{recording}/release", "reason"),
     ("POST", "/recordings/{recording}/retry", "recording_url"),
+    ("POST", "/recordings/{recording}/redactions", "reason"),
     ("POST", "/recordings/{recording}/links", "listener"),
     ("POST", "/recordings/{recording}/links", "purpose_text"),
     ("POST", "/recordings/{recording}/notes", "text"),

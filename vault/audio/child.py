@@ -12,14 +12,25 @@ import os
 import pkgutil
 import socket
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, Final, NoReturn, cast
 
 from vault.audio import confinement
-from vault.audio.protocol import JOB, RENDITION, JobKind, Kind, description_payload
+from vault.audio.protocol import (
+    JOB,
+    LAYOUT,
+    MEASURES,
+    RENDITION,
+    JobKind,
+    Kind,
+    description_payload,
+    read_spans,
+)
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
 from vault.domain.recordings.media import wav_header
+from vault.domain.recordings.redaction import FrameSpan
 from vault.errors import Undecodable
 
 #: The exit status after a MemoryError.
@@ -54,7 +65,7 @@ def warm_up() -> None:
     """Import the decoders and run them once: after ``close_doors`` nothing can be imported."""
     import av  # noqa: PLC0415 - the limits must be set first
 
-    from vault.audio import decoding, echo, speech  # noqa: PLC0415 - the limits must be set first
+    from vault.audio import decoding, echo, spans, speech  # noqa: PLC0415 - the limits must be set first
 
     # PyAV imports some modules on demand, such as those for subtitles.
     for module in pkgutil.walk_packages(av.__path__, "av."):
@@ -70,6 +81,8 @@ def warm_up() -> None:
     detector.detect()
     for _block in speech.speech(silence, max_duration=1.0):
         pass
+    spans.layout(silence)
+    spans.measure(silence, [FrameSpan(begin=0, end=1, channels=(0,))], max_duration=1.0)
     try:
         decoding.describe(io.BytesIO(b"\0"))
     except Undecodable:
@@ -81,9 +94,8 @@ def _do_job(connection: socket.socket) -> None:
     size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)
     file = cast("BinaryIO", RemoteFile(connection, size))
-    work = _speech if wanted == JobKind.SPEECH else partial(_describe, always=wanted == JobKind.RENDITION)
     try:
-        work(connection, file, max_duration)
+        _WORK[JobKind(wanted)](connection, file, max_duration)
     except Undecodable as error:
         send(connection, Kind.UNDECODABLE, str(error).encode("ascii"))
 
@@ -111,6 +123,23 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *,
     send(connection, Kind.DESCRIPTION, description_payload(description))
 
 
+def _layout(connection: socket.socket, file: BinaryIO, _max_duration: float) -> None:
+    """Send the layout of the samples. Raises Undecodable."""
+    from vault.audio.spans import layout  # noqa: PLC0415 - the limits must be set first
+
+    found = layout(file)
+    head = LAYOUT.pack(found.first, found.end, found.width, found.channels, found.sample_rate)
+    send(connection, Kind.LAYOUT, head)
+
+
+def _measure(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
+    """Send the measures of the spans that the parent sends next. Raises Undecodable."""
+    from vault.audio.spans import measure  # noqa: PLC0415 - the limits must be set first
+
+    found = measure(file, read_spans(receive(connection, Kind.SPANS)), max_duration=max_duration)
+    send(connection, Kind.MEASURES, MEASURES.pack(found.samples, found.loudest, found.rest))
+
+
 def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
     """Send the samples of a prompt. Raises Undecodable."""
     from vault.audio.speech import speech  # noqa: PLC0415 - the limits must be set first
@@ -119,6 +148,14 @@ def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> N
         send(connection, Kind.SAMPLES, block)
     send(connection, Kind.SPEECH, b"")
 
+
+_WORK: Final[Mapping[JobKind, Callable[[socket.socket, BinaryIO, float], None]]] = {
+    JobKind.DESCRIPTION: partial(_describe, always=False),
+    JobKind.RENDITION: partial(_describe, always=True),
+    JobKind.SPEECH: _speech,
+    JobKind.LAYOUT: _layout,
+    JobKind.MEASURES: _measure,
+}
 
 if __name__ == "__main__":
     try:

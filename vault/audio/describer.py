@@ -10,21 +10,23 @@ have audio of hours, one of them gives way (``FairPlaces``): they delay no other
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from vault.audio.children import COMMAND, Child, or_unavailable
 from vault.audio.fork_server import ForkServer
-from vault.audio.jobs import Job
+from vault.audio.jobs import Job, LayoutJob, MeasureJob
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import Description
+from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 from vault.errors import DescriberCrashed, Undecodable
 from vault.fair_gate import FairGate
 from vault.fair_places import FairPlaces
 from vault.ports.audio import AudioSource, RenditionSink
 
+T = TypeVar("T")
 #: Children beside ``size``, only for accounts that use none of them.
 FOR_OTHERS: Final = 4
 #: Seconds after which a job may have to give way. An hour of audio takes some seconds.
@@ -97,11 +99,27 @@ class SubprocessDescriber:
 
         When this returns, every byte of the source has been read.
         """
+        return await self._run(
+            account_id, lambda child: Job(child, source, rendition, self.limits, always=always).run()
+        )
+
+    async def layout(self, source: AudioSource, *, account_id: str) -> SampleLayout:
+        """Return where the samples of the source lie; see the port for the errors."""
+        return await self._run(account_id, lambda child: LayoutJob(child, source, self.limits).run())
+
+    async def measure(
+        self, source: AudioSource, spans: Sequence[FrameSpan], *, account_id: str
+    ) -> SpanMeasures:
+        """Decode the source and measure the spans; see the port for the errors."""
+        return await self._run(account_id, lambda child: MeasureJob(child, source, spans, self.limits).run())
+
+    async def _run(self, account_id: str, job: Callable[[Child], Awaitable[T | Reason]]) -> T:
+        """Let a child of the account do a job. Raises Undecodable, DescriberCrashed, Unavailable."""
         async with self._gate.turn(account_id):
             child = await self._take(account_id)
             child.jobs += 1
             try:
-                outcome = await Job(child, source, rendition, self.limits, always=always).run()
+                outcome = await job(child)
             except DescriberCrashed:
                 # The file is retried once, which must be in a new process.
                 self._end_idle_of(account_id)

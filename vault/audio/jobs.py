@@ -5,6 +5,7 @@ reading verifies the tag of every frame, and the provider's copy is deleted beca
 """
 
 import math
+from collections.abc import Sequence
 
 from vault.audio.children import Child, Clock
 from vault.audio.limits import Limits
@@ -15,12 +16,16 @@ from vault.audio.protocol import (
     JobKind,
     Kind,
     read_description,
+    read_layout,
+    read_measures,
     read_reason,
     read_rendition,
+    spans_payload,
 )
 from vault.audio.reasons import Reason
 from vault.domain.notices.audio import RATE
 from vault.domain.recordings.media import Description, wav_header
+from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 
@@ -161,6 +166,54 @@ class Job(_Dialogue):
         for number in range(self.blocks):
             if number not in self.seen:
                 await self.block(number)
+
+
+class LayoutJob(_Dialogue):
+    """Where the samples of one recording lie; only its header is read."""
+
+    wanted = JobKind.LAYOUT
+
+    async def run(self) -> SampleLayout | Reason:
+        """Return the child's result. Raises DescriberCrashed, and the errors of the source."""
+        await self.begin()
+        while True:
+            kind, payload = await self.child.receive(self.clock)
+            match kind:
+                case Kind.READ:
+                    await self.answer(payload)
+                case Kind.UNDECODABLE:
+                    return read_reason(payload)
+                case Kind.LAYOUT:
+                    return read_layout(payload, size=self.source.size)
+                case _:
+                    raise DescriberCrashed("The describer sent an unexpected frame.")
+
+
+class MeasureJob(_Dialogue):
+    """How loud spans of one recording are, once it is decoded."""
+
+    wanted = JobKind.MEASURES
+
+    def __init__(self, child: Child, source: AudioSource, spans: Sequence[FrameSpan], limits: Limits) -> None:
+        """Take the child, the source and the spans; nothing is sent before ``run``."""
+        super().__init__(child, source, limits)
+        self.spans = spans
+
+    async def run(self) -> SpanMeasures | Reason:
+        """Return the child's result. Raises DescriberCrashed, and the errors of the source."""
+        await self.begin()
+        await self.child.send(self.clock, Kind.SPANS, spans_payload(self.spans))
+        while True:
+            kind, payload = await self.child.receive(self.clock)
+            match kind:
+                case Kind.READ:
+                    await self.answer(payload)
+                case Kind.UNDECODABLE:
+                    return read_reason(payload)
+                case Kind.MEASURES:
+                    return read_measures(payload)
+                case _:
+                    raise DescriberCrashed("The describer sent an unexpected frame.")
 
 
 class SpeechJob(_Dialogue):

@@ -5,7 +5,10 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     child   READY        empty; once, after all imports and ``close_doors``
     parent  JOB          size (8), CPU seconds (4), maximum duration in seconds (8, IEEE 754),
                          wanted result (1): 0 a description, 1 speech for a prompt, 2 a description with a
-                         rendition, also where browsers play the original
+                         rendition, also where browsers play the original, 3 the layout of its samples, 4 the
+                         measures of spans
+    parent  SPANS        only after a JOB of kind 4: for each span its first frame (8), the frame after the last (8)
+                         and its channels as bits (1), see ``spans_payload``
     child   READ         block number (4); the parent's next frame is the DATA
     parent  DATA         that block: BLOCK bytes, fewer only at the end of the source
     child   RENDITION    sample rate (4), channels (1), samples per channel (8); at most once per job
@@ -15,6 +18,10 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     child   DESCRIPTION  JSON, see ``description_payload``; ends the job
     child   SPEECH       empty: the preceding samples, one channel at ``domain/notices/audio.RATE``,
                          are complete; ends the job
+    child   LAYOUT       first byte (8), byte after the last (8), bytes of a sample (1), channels (1), sample rate (4)
+                         of samples of a fixed size; ends the job
+    child   MEASURES     samples in all spans (8), their largest absolute value (4), SHA-256 of all others (32);
+                         ends the job
     child   UNDECODABLE  a sentence of ``reasons.py``; ends the job
 
 The child has decoded untrusted bytes and may be compromised. Every frame from it is validated here against
@@ -29,12 +36,14 @@ import json
 import math
 import operator
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NoReturn
 
 from vault.audio import codecs, riff
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import BUCKETS, Description, loudness_points
+from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 from vault.errors import DescriberCrashed
 
 VERSION = 1
@@ -42,6 +51,12 @@ HEAD = struct.Struct("!BBI")
 JOB = struct.Struct("!QIdB")
 READ = struct.Struct("!I")
 RENDITION = struct.Struct("!IBQ")
+SPAN = struct.Struct("!QQB")
+LAYOUT = struct.Struct("!QQBBI")
+MEASURES = struct.Struct("!QI32s")
+#: Bytes of the longest sample: a float of 64 bits.
+_WIDEST: Final = 8
+_FULL_SCALE: Final = 32768
 #: Bytes of a block of the source, and maximum bytes of one SAMPLES frame.
 BLOCK = 256 << 10
 #: Kind, and the process that the order is about. The child's end of its socket comes with FORK.
@@ -56,6 +71,8 @@ class JobKind(IntEnum):
     DESCRIPTION = 0
     SPEECH = 1
     RENDITION = 2
+    LAYOUT = 3
+    MEASURES = 4
 
 
 class Kind(IntEnum):
@@ -71,6 +88,9 @@ class Kind(IntEnum):
     UNDECODABLE = 8
     SPEECH = 9
     DECODED = 10
+    SPANS = 11
+    LAYOUT = 12
+    MEASURES = 13
 
 
 #: Maximum payload bytes of each kind of frame that a child may send.
@@ -83,6 +103,8 @@ MAX_PAYLOAD_BYTES = {
     Kind.UNDECODABLE: 200,
     Kind.SPEECH: 0,
     Kind.DECODED: 0,
+    Kind.LAYOUT: LAYOUT.size,
+    Kind.MEASURES: MEASURES.size,
 }
 
 
@@ -209,6 +231,43 @@ def read_rendition(payload: bytes, *, max_duration: float) -> tuple[int, int, in
     if samples * channels * 2 > riff.MAX_DATA:
         _refuse()
     return sample_rate, channels, samples
+
+
+def spans_payload(spans: Sequence[FrameSpan]) -> bytes:
+    """Encode spans."""
+    return b"".join(
+        SPAN.pack(span.begin, span.end, sum(1 << channel for channel in span.channels)) for span in spans
+    )
+
+
+def read_spans(payload: bytes) -> list[FrameSpan]:
+    """Parse the parent's spans."""
+    return [
+        FrameSpan(begin=begin, end=end, channels=tuple(channel for channel in (0, 1) if bits >> channel & 1))
+        for begin, end, bits in SPAN.iter_unpack(payload)
+    ]
+
+
+def read_layout(payload: bytes, *, size: int) -> SampleLayout:
+    """Parse the layout of the samples of a source of ``size`` bytes. Raises DescriberCrashed."""
+    if len(payload) != LAYOUT.size:
+        _refuse()
+    first, end, width, channels, sample_rate = LAYOUT.unpack(payload)
+    if not first <= end <= size or not 1 <= width <= _WIDEST or channels not in (1, 2):
+        _refuse()
+    if sample_rate not in codecs.SAMPLE_RATES or (end - first) % (width * channels):
+        _refuse()
+    return SampleLayout(first=first, end=end, width=width, channels=channels, sample_rate=sample_rate)
+
+
+def read_measures(payload: bytes) -> SpanMeasures:
+    """Parse the measures of spans. Raises DescriberCrashed."""
+    if len(payload) != MEASURES.size:
+        _refuse()
+    samples, loudest, rest = MEASURES.unpack(payload)
+    if loudest > _FULL_SCALE:
+        _refuse()
+    return SpanMeasures(samples=samples, loudest=loudest, rest=rest)
 
 
 def _refuse() -> NoReturn:

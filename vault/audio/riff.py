@@ -47,6 +47,9 @@ class WavClaims:
     data_size: int | None
     #: Whether it is an RF64 file, which browsers do not play.
     rf64: bool
+    channels: int
+    #: The first byte of the samples.
+    first: int
 
     @property
     def repairable(self) -> bool:
@@ -81,7 +84,8 @@ def read_claims(file: BinaryIO) -> WavClaims | None:
             return None
         name, size = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":
-            return _claims(fmt, fact, long_size if size >= UNKNOWN_SIZE else size, rf64=magic[:4] == b"RF64")
+            data_size = long_size if size >= UNKNOWN_SIZE else size
+            return _claims(fmt, fact, data_size, rf64=magic[:4] == b"RF64", first=position + CHUNK_HEAD)
         if name == b"fmt ":
             fmt = file.read(min(size, FMT_BYTES))
         elif name == b"fact":
@@ -92,11 +96,13 @@ def read_claims(file: BinaryIO) -> WavClaims | None:
     return None
 
 
-def _claims(fmt: bytes, fact: int | None, data_size: int | None, *, rf64: bool) -> WavClaims | None:
+def _claims(
+    fmt: bytes, fact: int | None, data_size: int | None, *, rf64: bool, first: int
+) -> WavClaims | None:
     """Combine the values of the chunks; a data size of zero means unknown."""
     if len(fmt) < PCM_FMT_BYTES:
         return None
-    tag, _channels, sample_rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)
+    tag, channels, sample_rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)
     if tag == EXTENSIBLE and len(fmt) == FMT_BYTES:
         tag = int.from_bytes(fmt[24:26], "little")
     return WavClaims(
@@ -107,4 +113,6 @@ def _claims(fmt: bytes, fact: int | None, data_size: int | None, *, rf64: bool) 
         fact=fact,
         data_size=data_size or None,
         rf64=rf64,
+        channels=channels,
+        first=first,
     )

@@ -20,7 +20,7 @@ from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.sign_in.invitation import MemberTerms
 from vault.domain.sign_in.invitation_mail import MailTexts, parse_mail_texts
 from vault.errors import Unavailable
-from vault.ports.audio import Describer, PromptMaker
+from vault.ports.audio import Decoder, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
 from vault.ports.crm import CrmSystem
@@ -103,7 +103,7 @@ class Adapters:
     signer: Signer
     #: The encryption threads.
     threads: Threads
-    describer: Describer
+    describer: Decoder
     prompt_maker: PromptMaker
     fetcher: Fetcher
     rest: RestClient

@@ -23,7 +23,7 @@ from vault.domain.sign_in.relying_party import RelyingParty
 from vault.fair_gate import FairGate
 from vault.fair_places import FairPlaces
 from vault.objects.owner import OWNER
-from vault.ports.audio import Describer, PromptMaker
+from vault.ports.audio import Describer, PromptMaker, SpanDecoder
 from vault.ports.clock import Clock
 from vault.ports.collector import Collector
 from vault.ports.crm import CrmSystem
@@ -103,6 +103,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Signer: adapters.signer,
         Threads: adapters.threads,
         Describer: adapters.describer,
+        SpanDecoder: adapters.describer,
         PromptMaker: adapters.prompt_maker,
         Fetcher: adapters.fetcher,
         RestClient: adapters.rest,

@@ -1,9 +1,11 @@
 """Decodes audio outside the process that holds keys."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from vault.domain.notices.audio import Prompt, PromptRequest
 from vault.domain.recordings.media import Description
+from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 
 
 class AudioSource(Protocol):
@@ -38,6 +40,25 @@ class Describer(Protocol):
         subprocess died or exceeded its limits; Unavailable if none could be started; and all errors of
         ``source.read`` and ``rendition.write``.
         """
+
+
+class SpanDecoder(Protocol):
+    """Finds samples of a fixed size, and measures spans, in the same limited subprocesses.
+
+    Both raise Undecodable, DescriberCrashed, Unavailable, and all errors of ``source.read``.
+    """
+
+    async def layout(self, source: AudioSource, *, account_id: str) -> SampleLayout:
+        """Return where the samples lie. Undecodable for anything but PCM, float and G.711 in a WAV file."""
+
+    async def measure(
+        self, source: AudioSource, spans: Sequence[FrameSpan], *, account_id: str
+    ) -> SpanMeasures:
+        """Decode the source, and return how loud the spans are, and a digest of the rest."""
+
+
+class Decoder(Describer, SpanDecoder, Protocol):
+    """Both, by the same subprocesses."""
 
 
 class PromptMaker(Protocol):

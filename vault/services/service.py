@@ -146,7 +146,7 @@ class IngestServices:
 class RecordingServices:
     """Recordings, and the calls that they are of."""
 
-    #: Read, list, restrict and erase recordings.
+    #: Read, list, restrict and erase recordings; remove spans of their audio.
     recordings: Recordings
     #: Answer at call start; read, find and erase calls.
     calls: Calls

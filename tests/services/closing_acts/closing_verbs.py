@@ -9,6 +9,7 @@ from tests.services.closing_acts import link_verbs as links
 from tests.services.closing_acts import request_verbs as requests
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
 from tests.services.closing_acts.integration_verbs import INTEGRATION_VERBS
+from tests.services.closing_acts.redaction_verb import REDACTION
 from tests.services.closing_acts.verb import Verb
 from tests.support.parties import ME, PARTIES, causes, kept_apart, let_in, set_policy, tell
 from tests.support.retention import place
@@ -218,6 +219,7 @@ VERBS: Final[dict[str, Verb]] = {
     "decline": Verb(kind="consent.told", prepare=_call, close=_decline, closed=_is_no),
     "withdrawal": Verb(kind="consent.told", prepare=_recording, close=_withdraw, closed=_is_withdrawn),
     "erasure": Verb(kind="recording.erasing", prepare=_recording, close=_erase, closed=_is_erased),
+    "redaction": Verb(kind="recording.redacted", prepare=_recording, **REDACTION),
     "call": Verb(kind="call.erased", prepare=_call, close=_erase_call, closed=_is_forgotten),
     "restriction": Verb(
         kind="recording.restricted", prepare=_recording, close=_restrict, closed=_is_restricted

@@ -62,7 +62,8 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await anchored(house, at=NOW)
     await kept_up(house)
     left = sorted(kind for kinds in acts_in(house).values() for kind in kinds)
-    ends = ["recording.erasing", "recording.refused"]
+    # Neither the tombstones nor the new manifest are written yet.
+    ends = ["recording.erasing", "recording.redacted", "recording.refused"]
     # The account's object says the cuts: one of a recording, two beside revoked links, and those of two restrictions.
     links = [*["link.cut"] * 5, "link.revoked", "link.revoked", "link_key.deleted"]
     restricted = ["recording.restricted", "recording.restricted"]

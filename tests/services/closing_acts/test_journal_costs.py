@@ -70,7 +70,9 @@ async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
             await verb.close(house, things[name])
         inserted = [one for one in said if one.startswith("INSERT INTO closing_acts")]
         assert len(inserted) == several.get(name, 1), name
-        assert house.objects.calls[before:] == ["put"], name
+        calls = house.objects.calls[before:]
+        # What is left of the audio is a new object.
+        assert calls.count("put") == 1 if name == "redaction" else calls == ["put"], name
 
 
 async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path, threads: Threads):

@@ -7,15 +7,15 @@ say (``event_types/``).
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
 from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.domain.audit_log.lost_handovers import LOSES_HANDOVER, LostHandovers
+from vault.domain.audit_log.switch_history import LoggedChange
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 
@@ -25,15 +25,6 @@ _ENDS_QUARANTINE = frozenset(
 )
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedChange:
-    """One change of the recording switch, from the log."""
-
-    enabled: bool
-    at: datetime
-    by: str
 
 
 @dataclass(slots=True)
@@ -51,6 +42,8 @@ class Replay:
     pending: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
     #: Recordings whose contact ended, as was said last: when it ended (None: taken back), when that was said, by whom.
     contact_ends: dict[str, tuple[datetime | None, datetime, str]] = field(default_factory=dict)
+    #: Recordings of which audio was removed: the digests of the evidence of that.
+    redacted: dict[str, set[str]] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
     #: Recordings that were in quarantine at the end.
@@ -125,6 +118,10 @@ def _refuse(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
 
 def _admit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
     replay.available.add(str(event.get("recording")))
+
+
+def _redact(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.redacted.setdefault(str(event.get("recording")), set()).add(str(event.get("evidence")))
 
 
 def _restrict(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
@@ -226,6 +223,7 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "recording.erased": _erase,
     "recording.refused": _refuse,
     "recording.available": _admit,
+    "recording.redacted": _redact,
     "recording.restricted": _restrict,
     "recording.unrestricted": _restrict,
     "recording.pending_erasure": _await_erasure,
@@ -257,44 +255,3 @@ if wrong := _FROM_LEAF.keys() ^ {
 _SETTINGS: Final = frozenset(
     name for name, rules in EVENT_TYPES.items() if rules.replay in {"setting", "setting_and_leaf"}
 )
-
-
-def merge_history(
-    own: Sequence[SwitchChange], stored: Iterable[SwitchChange], logged: Iterable[LoggedChange]
-) -> list[SwitchChange]:
-    """Merge the switch's changes from the database, from the account's object, and from the log.
-
-    A change is identified by its time. One that only the log has gets the epoch after the changes before it;
-    the log does not contain its reason. Returns all changes, oldest first.
-    """
-    changes: dict[datetime, SwitchChange | LoggedChange] = {change.at: change for change in logged}
-    changes |= {change.at: change for change in [*stored, *own]}
-    history: list[SwitchChange] = []
-    for at in sorted(changes):
-        change = changes[at]
-        epoch = (history[-1].epoch if history else 0) + (not change.enabled)
-        reason = None
-        if isinstance(change, SwitchChange):
-            # Its epoch is too low if an earlier change is only in the log.
-            epoch, reason = max(epoch, change.epoch), change.reason
-        history.append(SwitchChange(enabled=change.enabled, epoch=epoch, at=at, by=change.by, reason=reason))
-    return history
-
-
-def closes(
-    current: Sequence[SwitchChange],
-    stored: Iterable[SwitchChange],
-    logged: Iterable[LoggedChange],
-    own: Sequence[LoggedChange],
-) -> bool:
-    """Return whether one of two histories of the switch ends off, by a change that the other does not have.
-
-    ``current`` are all changes in the database, ``own`` those of them since the histories forked; ``stored`` (from
-    the account's object) and ``logged`` (from the log) are those of the other history. If an off was followed
-    by an acknowledged on in the same history, that history ends on.
-    """
-    known_times = {change.at for change in current}
-    changes: list[SwitchChange | LoggedChange] = [*stored, *logged]
-    lost = max(changes, key=lambda change: change.at, default=None)
-    lost_ends_off = lost is not None and lost.at not in known_times and not lost.enabled
-    return lost_ends_off or (bool(own) and not own[-1].enabled)

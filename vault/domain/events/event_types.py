@@ -143,6 +143,7 @@ _TYPES: Final = (
     _recording("recording.failed", "A recording could not be stored.", reason="not_fetched"),
     _recording("recording.restricted", "A recording can be played for legal claims alone.", reason="admin"),
     _recording("recording.unrestricted", "A restriction was lifted."),
+    _recording("recording.redacted", "Spans of a recording's audio were removed; the rest is as before."),
     _recording(
         "recording.erasing", "The keys of a recording are deleted: nobody can play it any more.", ends=True
     ),

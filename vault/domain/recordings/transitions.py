@@ -62,6 +62,10 @@ FAIL: Final = Transition(
 START_OVER: Final = Transition(
     sources=_from(State.FAILED), target=State.RECEIVED, event="recording.sent_again", manifest_due=False
 )
+#: Spans of the audio are removed: the row names a new object under a new key, and nothing opens the old one.
+REDACT: Final = Transition(
+    sources=_from(State.AVAILABLE), target=State.AVAILABLE, event="recording.redacted", manifest_due=True
+)
 #: Deletes the keys now; a worker deletes the objects, whose names the row keeps until then.
 ERASE: Final = Transition(
     sources=frozenset(State) - set(GONE), target=State.ERASING,
@@ -72,7 +76,7 @@ FINISH_ERASURE: Final = Transition(
     sources=_from(State.ERASING), target=State.ERASED, event="recording.erased", manifest_due=True
 )
 TRANSITIONS: Final = (
-    CLAIM, STORE, RETRY, ADMIT, QUARANTINE, REFUSE, FAIL, START_OVER, ERASE, FINISH_ERASURE,
+    CLAIM, STORE, RETRY, ADMIT, QUARANTINE, REFUSE, FAIL, START_OVER, REDACT, ERASE, FINISH_ERASURE,
 )  # fmt: skip
 
 # A restore follows the object store and its log, which have the events.

@@ -24,7 +24,13 @@ from vault.domain.stored.account_json import (
 )
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
-from vault.domain.stored.manifest import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.manifest import (
+    Manifest,
+    decode_manifest,
+    decode_recording_fields,
+    encode_manifest,
+    encode_recording_fields,
+)
 from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 from vault.domain.stored.retention_json import (
     StoredHold,
@@ -101,6 +107,16 @@ def _decode_recording(fields: Fields, event: AccessEvent) -> Recording:
     return recording
 
 
+def _decode_manifest(fields: Fields, event: AccessEvent) -> Manifest:
+    manifest = decode_manifest(fields.blob("manifest"))
+    fields.done()
+    if (manifest.recording.id, manifest.recording.account_id) != (event.recording_id, event.account_id):
+        raise Tampered("The content and the event of a closing act have different recordings.")
+    if event.evidence not in {digest for digest, _ in manifest.chain}:
+        raise Tampered("The manifest in a closing act lacks the evidence of its event.")
+    return manifest
+
+
 def _named_by_result(
     decode: Callable[[Fields, str], C], name_of: Callable[[C], str], things: str
 ) -> Callable[[Fields, AccessEvent], C]:
@@ -148,6 +164,16 @@ RECORDING: Final = ContentKind(
     weight=HEAVY,
     encode=lambda recording: encode_recording_fields(replace(recording, audio=None, rendition=None)),
     decode=_decode_recording,
+)
+#: A recording as it is since: the object store may still have the manifest of before.
+MANIFEST: Final = ContentKind(
+    name="manifest",
+    type=Manifest,
+    weight=MAX_WEIGHT,
+    encode=lambda one: {
+        "manifest": encode_manifest(one.recording, one.keys, one.chain, one.metadata),
+    },
+    decode=_decode_manifest,
 )
 HOLD: Final = ContentKind(
     name="hold",
@@ -205,8 +231,8 @@ REQUEST: Final = ContentKind(
 _KINDS: Final[Mapping[str, ContentKind[Any]]] = {
     kind.name: kind
     for kind in (
-        NOTHING, SWITCH, OBJECTION, TOLD, CALL, RECORDING, HOLD, RETENTION, LINK_CUT, APPROVAL_RULE, REQUEST,
-        STEP_UP,
+        NOTHING, SWITCH, OBJECTION, TOLD, CALL, RECORDING, MANIFEST, HOLD, RETENTION, LINK_CUT, APPROVAL_RULE,
+        REQUEST, STEP_UP,
     )
 }  # fmt: skip
 if unknown := {closing.content for closing in CLOSING.values()} - _KINDS.keys():

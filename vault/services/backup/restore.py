@@ -36,7 +36,7 @@ from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_accounts import RestoreAccounts
 from vault.services.backup.restore_entered import close_entered
 from vault.services.backup.restore_log import Divergence, RestoreLog
-from vault.services.backup.restore_replay import replay
+from vault.services.backup.restore_replay import replay, restrict_unredacted
 from vault.services.backup.restore_scope import Scope, changed_names
 from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
 from vault.services.closing_acts.journal import Journal, PermanentActs
@@ -155,6 +155,7 @@ class Restore:
             await self.database.write(
                 lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
+        await restrict_unredacted(self.database, divergence, report)
         report.add("acts", len(acts))
         await close_entered(self.database, divergence.own.available, acts, report, actor=actor)
         return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)

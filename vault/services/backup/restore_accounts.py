@@ -14,7 +14,7 @@ from vault.database.stores.accounts.account_objects import Revisions
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.audit_log.replay import closes, merge_history
+from vault.domain.audit_log.switch_history import closes, merge_history
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.stored.account_object_name import ObjectName, location_of, prompt_location, sort_names
 from vault.domain.stored.closing_acts import Act

@@ -1,6 +1,6 @@
 """Restore recordings: their tombstones and their manifests."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -109,7 +109,8 @@ class RestoreRecordings:
                 [self.open_manifest(key, replay, report, listed=scope is None) for key in keys]
             )
             usable = [manifest for manifest in opened if manifest is not None]
-            placed, refused = await self.database.write(partial(put_manifests, usable, own))
+            put = partial(put_manifests, usable, own, replay.redacted)
+            placed, refused = await self.database.write(put)
             ids.update(placed)
             for location in refused:
                 report.findings.append(f"{location}: another recording has the same name in its source.")
@@ -241,13 +242,17 @@ def put_tombstones(recordings: Sequence[Recording], tx: Transaction) -> list[str
 
 
 def put_manifests(
-    opened: Sequence[OpenedManifest], own: Collection[str], tx: Transaction
+    opened: Sequence[OpenedManifest],
+    own: Collection[str],
+    redacted: Mapping[str, Collection[str]],
+    tx: Transaction,
 ) -> tuple[list[str], list[str]]:
     """Write rows, terms and facts; return the ids that have rows now, and the locations of refused manifests."""
     placed, refused = [], []
     for restored in opened:
         recording = restored.manifest.recording
-        if restore_available(tx, restored.manifest, keep=recording.id in own):
+        removed = redacted.get(recording.id, ())
+        if restore_available(tx, restored.manifest, keep=recording.id in own, redacted=removed):
             placed.append(recording.id)
             tx.recordings.index(recording.account_id, recording.id, restored.terms)
             # Recordings of one call have different facts of it; duplicates are not added.

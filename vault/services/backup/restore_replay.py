@@ -1,6 +1,6 @@
 """Apply the changes that the log says to rows that exist already; closing acts are never undone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -59,6 +59,35 @@ async def replay(
         report.add("erased", sum(result is True for result in results))
         done += len(batch)
         await progress("log entries", done, len(changes))
+
+
+async def restrict_unredacted(database: Database, divergence: Divergence, report: Report) -> None:
+    """Restrict recordings whose audio still has what was removed by one of both logs. After the closing acts."""
+    removed = [
+        (recording_id, digest)
+        for history in (divergence.lost, divergence.own)
+        for recording_id, digests in history.redacted.items()
+        for digest in digests
+    ]
+    for batch in batches(removed, _BATCH_SIZE):
+        found = await database.write(partial(_close_all, batch))
+        report.findings += [
+            f"{recording_id}: spans of its audio were removed, and the object store has no manifest of that. It is "
+            "restricted now: erase it, or remove the spans again and lift that."
+            for recording_id in dict.fromkeys(filter(None, found))
+        ]
+
+
+def _close_all(removed: Sequence[tuple[str, str]], tx: Transaction) -> list[str | None]:
+    return [_close_unredacted(recording_id, digest, tx) for recording_id, digest in removed]
+
+
+def _close_unredacted(recording_id: str, digest: str, tx: Transaction) -> str | None:
+    recording = tx.recordings.by_id(recording_id)
+    if recording is None or recording.state in GONE or tx.evidence.has(recording_id, digest):
+        return None
+    restrict_again(tx, recording, actor=WORKER, causes=["restore"])
+    return recording_id
 
 
 def _erase(recording_id: str, tx: Transaction) -> bool:

@@ -177,7 +177,8 @@ def _put(tx: Transaction, account_id: str, opened: Sequence[OpenedManifest]) -> 
     erased = [found.manifest.recording for found in wanted if _call_is_erased(tx, found.manifest.recording)]
     # Its call was erased before the recording was known here. The state makes the worker delete its remains.
     put_tombstones([replace(recording, state=State.ERASING) for recording in erased], tx)
-    placed, _ = put_manifests([found for found in wanted if found.manifest.recording not in erased], (), tx)
+    living = [found for found in wanted if found.manifest.recording not in erased]
+    placed, _ = put_manifests(living, (), {}, tx)
     return len(placed)
 
 

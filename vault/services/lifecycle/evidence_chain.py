@@ -1,7 +1,7 @@
 """The evidence chain of a recording: append-only; it holds all evidence that arrives after sealing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Entry, Evidence, chained, decode_evidence, encode_evidence
+from vault.errors import Busy
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
@@ -80,7 +81,11 @@ def append_to_each(
     *,
     at: datetime,
 ) -> Sequence[EvidenceRow]:
-    """Append an entry to each of these recordings, with as many statements as for one."""
+    """Append an entry to each of these recordings, with as many statements as for one.
+
+    Raises Busy if the audio of one was replaced, and its key with it, since its key was unwrapped.
+    """
+    require_same_audio(tx, opened)
     heads = tx.evidence.heads([one.recording.id for one in opened])
     rows = []
     for one in opened:
@@ -90,6 +95,24 @@ def append_to_each(
     for batch in batches(opened, _BATCH):
         tx.queue.rewrite_manifest(*(one.recording.id for one in batch))
     return rows
+
+
+def require_same_audio(tx: Transaction, opened: Sequence[OpenedRecording]) -> None:
+    """Raise Busy if the audio of one of them was replaced: its key with it. The caller holds the locks of the calls."""
+    for batch in batches(opened, _BATCH):
+        named = tx.object_checks.named([one.recording.id for one in batch])
+        for one in batch:
+            audio, row = one.recording.audio, named.get(one.recording.id)
+            if audio is not None and row is not None and audio.location not in row.locations:
+                raise Busy("The audio of the recording was replaced meanwhile; retry.", retry_after=1)
+
+
+def reseal(before: OpenedRecording, after: OpenedRecording, row: EvidenceRow) -> EvidenceRow:
+    """Return an entry under the key of ``after``; its content and digest stay. Raises Tampered."""
+    recording = after.recording
+    context = bound.of_recording(recording.account_id, recording.id, "evidence", after.keys.evidence)
+    sealed = seal(after.key, context, encode_evidence(open_entry(before, row)))
+    return replace(row, sealed_entry=sealed)
 
 
 def append_first(

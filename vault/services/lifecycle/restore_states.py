@@ -1,6 +1,6 @@
 """Bring recordings to the state that the object store and its log show. The log has the access events already."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from vault.database.stores.backup.restore_recordings import RestoredRecordings
@@ -12,17 +12,45 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.terms import ContactEnd
 from vault.domain.stored.manifest import Manifest
+from vault.services.lifecycle.delete_packages import delete_packages_with
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
 from vault.services.lifecycle.set_switch import SWITCHED_OFF
 from vault.services.shared.end_listening import restrict_again
 
 
-def restore_available(tx: Transaction, manifest: Manifest, *, keep: bool = False) -> bool:
+def restore_available(
+    tx: Transaction, manifest: Manifest, *, keep: bool = False, redacted: Collection[str] = ()
+) -> bool:
     """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
 
-    False if the row is refused or erased, or if another recording has its reference.
+    ``redacted``: the digests of the evidence that spans of its audio were removed. A manifest with one that the row
+    lacks is set in any case, and ends what hangs on the row's audio. False if the row is refused or erased, or if
+    another recording has its reference.
     """
-    return RestoredRecordings(tx.connection).available(manifest, keep=keep)
+    recording = manifest.recording
+    row = tx.recordings.by_id(recording.id)
+    digests = {digest for digest, _ in manifest.chain}
+    is_newer = any(one in digests and not tx.evidence.has(recording.id, one) for one in redacted)
+    if not RestoredRecordings(tx.connection).available(manifest, keep=keep, is_newer=is_newer):
+        return False
+    if is_newer and row is not None:
+        if row.restricted:
+            tx.recordings.restrict(recording.id, restricted=True)
+        tx.links.end_sessions(recording.id, tx.now())
+        delete_packages_with(tx, recording.id, actor=WORKER, at=None)
+    if redacted:
+        # The old objects may still be there.
+        tx.object_checks.note(recording.id, recording.account_id)
+    return True
+
+
+def restore_redaction(tx: Transaction, manifest: Manifest, digest: str) -> None:
+    """Put the audio of a closing act in the place of older audio, or insert the recording; its manifest becomes due."""
+    recording = manifest.recording
+    if tx.evidence.has(recording.id, digest):
+        return
+    if restore_available(tx, manifest, redacted=[digest]):
+        tx.queue.rewrite_manifest(recording.id)
 
 
 def restore_tombstone(tx: Transaction, recording: Recording, *, due: bool = False) -> bool:

@@ -21,13 +21,21 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.listening import STEADY_CODECS
 from vault.domain.ids import new_id
 from vault.domain.playback.link import MAX_WINDOW, Link, Session, plays_without_right, windows
-from vault.domain.recordings.media import content_type, extension, plays_in_browsers
+from vault.domain.recordings.media import content_type, extension
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.services.playback.playable_audio import Client, PlayableAudio, etag, not_playable, record_alarm
+from vault.services.playback.playable_audio import (
+    Client,
+    PlayableAudio,
+    audio_type,
+    etag,
+    is_current,
+    not_playable,
+    record_alarm,
+)
 from vault.services.playback.session_allowance import Allowance, SessionAddresses
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
@@ -129,7 +137,7 @@ class AudioStreams:
         if played and recording.rendition is not None:
             sealed, kind = recording.rendition, content_type("wav")
         else:
-            sealed, kind = recording.audio, self._kind(recording)
+            sealed, kind = recording.audio, audio_type(recording)
         try:
             opened = await open_recording(self.ring, recording, keys)
             opener = opened.opener(sealed, "rendition" if sealed is recording.rendition else "audio")
@@ -147,13 +155,6 @@ class AudioStreams:
             etag=etag(sealed),
             event=event,
         )
-
-    @staticmethod
-    def _kind(recording: Recording) -> str:
-        container, codec = recording.container or "", recording.codec or ""
-        if not plays_in_browsers(container, codec):
-            return "application/octet-stream"
-        return content_type(container)
 
     async def stream(
         self, audio: PlayableAudio, start: int, end: int, *, longest: int = MAX_WINDOW
@@ -258,7 +259,7 @@ class AudioStreams:
     async def _check(self, audio: PlayableAudio) -> None:
         """Raise NotFound unless session, link and recording are still valid."""
         event = replace(audio.event, at=self.clock())
-        if not await self.database.is_valid(event):
+        if not await self.database.is_valid(event) or not await is_current(self.database, audio):
             raise _ended()
 
     async def _grant(self, audio: PlayableAudio, window: tuple[int, int]) -> None:

@@ -169,10 +169,16 @@ def _tell_crm(tx: Transaction, *rows: SealedNote) -> None:
 def _lock(tx: Transaction, recording: Recording) -> None:
     """Take the locks under which the recording is not erased, and look at it again.
 
-    Raises NotFound, RecordingErased, and Refused for a restricted one: nothing of it is changed until that is lifted.
+    Raises NotFound, RecordingErased, Busy, and Refused for a restricted one: nothing of it is changed until then.
     """
     tx.lock_account_and_call(recording.account_id, recording.call_ref)
-    if recording_with_notes(tx, recording.account_id, recording.id).restricted:
+    found = recording_with_notes(tx, recording.account_id, recording.id)
+    if found.audio != recording.audio:
+        # Its key was replaced with it, which sealed the note.
+        raise Busy(
+            "The audio of the recording was replaced meanwhile. Send the request again.", retry_after=1
+        )
+    if found.restricted:
         text = "The recording is restricted, so notes on it cannot be made or changed until that is lifted."
         raise Refused(text, reasons=("restricted",))
 

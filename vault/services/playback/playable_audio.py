@@ -7,6 +7,7 @@ from datetime import datetime
 from vault.database.interface import Database
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
+from vault.domain.recordings.media import content_type, plays_in_browsers
 from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.services.shared.sealed_audio import SealedAudio
@@ -47,6 +48,23 @@ class PlayableAudio:
 def etag(sealed: SealedObject) -> str:
     """Return the id of a stored object."""
     return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
+
+
+async def is_current(database: Database, audio: PlayableAudio) -> bool:
+    """Return whether the row still names the object. Where it is replaced sessions end; a download by key has none."""
+    recording_id = audio.event.recording_id or ""
+    if audio.event.session_id is not None:
+        return True
+    named = await database.read(lambda tx: tx.object_checks.named([recording_id]))
+    return recording_id in named and audio.source.location in named[recording_id].locations
+
+
+def audio_type(recording: Recording) -> str:
+    """Return the media type of the original; a general one where browsers do not play it."""
+    container, codec = recording.container or "", recording.codec or ""
+    if not plays_in_browsers(container, codec):
+        return "application/octet-stream"
+    return content_type(container)
 
 
 def not_playable(recording: Recording | None) -> NotFound:

@@ -26,6 +26,7 @@ from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.recordings.recording_changes import Changes, changes_since
+from vault.services.recordings.redact_recording import RedactRecording
 from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.encrypted_fields import join_facts, name_terms, open_facts, open_recording
 from vault.services.shared.paced import paced
@@ -53,7 +54,7 @@ class RecordingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recordings:
-    """Read, list, restrict and erase recordings."""
+    """Read, list, restrict and erase recordings, and remove spans of their audio."""
 
     database: Database
     ring: KeyRing
@@ -62,6 +63,8 @@ class Recordings:
     #: Changes that of a recording.
     metadata: ChangeMetadata
     restriction: RestrictRecording
+    #: Removes spans of the audio.
+    redact: RedactRecording
     clock: Clock
 
     async def read(self, account_id: str, recording_id: str) -> RecordingView:

@@ -51,6 +51,8 @@ class PackagePart:
     size: int = 0
     #: Recordings of which it has files; empty in the export of a closure, which outlives their erasure.
     given: list[str] = field(default_factory=list)
+    #: The objects of the audio in it, by recording.
+    sources: dict[str, str] = field(default_factory=dict)
     archive: ZipStream = field(init=False)
     names: list[str] = field(default_factory=list)
     calls: list[PackagedCall] = field(default_factory=list)
@@ -137,6 +139,8 @@ class PackageFiles:
         )
         # Nothing is begun for a recording of which nothing can be read.
         first = await anext(blocks, b"")
+        if recording.audio is not None:
+            part.sources[recording_id] = recording.audio.location
         part.names.append(name)
         part.calls.append(_listed(spoken, name, is_whole=is_whole))
         if request.kind != "closure":

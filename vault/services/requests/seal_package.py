@@ -4,7 +4,9 @@ import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.requests.packages import Package
 from vault.database.transaction import Transaction
@@ -24,6 +26,9 @@ from vault.services.requests.sealed_requests import append_event, ruling_of, sea
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.thread_pools import Threads
+
+#: Recordings in one statement.
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,9 @@ class SealPackage:
         """Seal a part and write its row, with the request as it is changed by then; return that.
 
         All parts of a request expire together, LIFE after the newest one was made. Raises TooLarge, Unavailable, Busy
-        if another node made this part or a recording of the package was erased meanwhile, and what ``content`` raises;
-        then there is no such part of this node, and ``Packages.delete_expired`` deletes the object that may be left.
+        if another node made this part or a recording of it was erased or got other audio meanwhile, and what
+        ``content`` raises; then there is no such part of this node, and ``Packages.delete_expired`` deletes the object
+        that may be left.
         """
         request, account_id = part.request, part.request.account_id
         key = package_key(part.id, secrets.token_bytes(KEY_BYTES))
@@ -123,7 +129,16 @@ class SealPackage:
             )
             if tx.packages.has_gone(part.id):
                 raise Busy("A recording of this part was erased meanwhile.", retry_after=1)
+            _require_same_audio(tx, part)
             tx.packages.expire_together(account_id, request.id, expires_at)
             append_event(tx, request, "export.made", actor="worker", at=part.at)
 
         await self.database.write(write)
+
+
+def _require_same_audio(tx: Transaction, part: PackagePart) -> None:
+    """Raise Busy if the audio of a recording in a part was replaced since it was read: spans of it were removed."""
+    for batch in batches(list(part.sources), _BATCH):
+        named = tx.object_checks.named(batch)
+        if any(one in named and part.sources[one] not in named[one].locations for one in batch):
+            raise Busy("The audio of a recording of this part was replaced meanwhile.", retry_after=1)

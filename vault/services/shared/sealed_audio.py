@@ -25,13 +25,13 @@ class SealedAudio:
         """Read ``sealed`` from ``objects``; ``opener`` must be made for this object."""
         self._objects = objects
         self._opener = opener
-        self._location = sealed.location
+        self.location = sealed.location
         self.size = sealed.size
 
     async def read(self, start: int, end: int) -> bytes:
         """Return the bytes [start, end). Raises Tampered, NotFound, Unavailable."""
         first, last = self._opener.span(start, end)
-        ciphertext = await self._objects.read(self._location, first, last)
+        ciphertext = await self._objects.read(self.location, first, last)
         # Opening a mebibyte takes about 150 microseconds: less than a hop to a thread and back.
         return self._opener.open(start, end, ciphertext)
 

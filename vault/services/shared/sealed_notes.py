@@ -1,5 +1,6 @@
 """Seal and open notes under the key of their recording; find a recording that has some."""
 
+from dataclasses import replace
 from typing import Final
 
 from vault.database.transaction import Transaction
@@ -36,6 +37,13 @@ def open_note(opened: OpenedRecording, row: SealedNote) -> Note:
     context = bound.of_note(row.account_id, row.recording_id, row.id)
     content = decode_note(open_message(opened.key, row.sealed_note, context=context))
     return Note(id=row.id, content=content, made_at=row.made_at, changed_at=row.changed_at)
+
+
+def reseal_note(before: OpenedRecording, after: OpenedRecording, row: SealedNote) -> SealedNote:
+    """Return the row of a note under the key of ``after``; its content stays. Raises Tampered."""
+    context = bound.of_note(row.account_id, row.recording_id, row.id)
+    content = open_message(before.key, row.sealed_note, context=context)
+    return replace(row, sealed_note=seal(after.key, context, content))
 
 
 def recording_with_notes(tx: Transaction, account_id: str, recording_id: str) -> Recording:

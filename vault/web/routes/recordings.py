@@ -23,6 +23,7 @@ from vault.web.schemas.base import NewRef
 from vault.web.schemas.calls.calls import ErasureQuery, LiftingQuery, RestrictionIn
 from vault.web.schemas.recordings.recordings import (
     RecordingOut,
+    RedactionIn,
     RetryIn,
     WaveformOut,
 )
@@ -161,6 +162,27 @@ async def post_retry(
         return await show(vault, allowed, recording)
 
     return await answer_once(request, allowed, produce, status=202)
+
+
+@router.post("/recordings/{recording}/redactions", response_model=RecordingOut, openapi_extra=IDEMPOTENT)
+async def post_redaction(
+    request: Request, vault: TheVault, allowed: Erasing, recording: RecordingId, body: RedactionIn
+) -> Response:
+    """Remove ranges of the audio for good, such as a card number. All other audio stays equal bit by bit.
+
+    They become silence in a new object under a new key, which is read back and compared before it takes the place of
+    the old one. When the response is sent, nobody hears the old audio any more, and the provider is asked to delete its
+    copy. For PCM and G.711 in a WAV file: 409 `format` for others, `held` while a hold covers it, `not_proved` where
+    the comparison failed and nothing was changed. The evidence says what was removed, by whom and why.
+    """
+
+    async def produce() -> RecordingOut:
+        await vault.recordings.recordings.redact(
+            allowed.account.id, recording, body.spans(), reason=body.reason, actor=allowed.actor
+        )
+        return await show(vault, allowed, recording)
+
+    return await answer_once(request, allowed, produce, status=200)
 
 
 @router.put("/recordings/{recording}/restriction")

@@ -5,14 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
+from sqlalchemy import and_, func, or_, select, update
 
 from vault.batches import batches
 from vault.database.schema.access_log import checkpoints, closing_acts, event_outbox, publication, tree_head
 from vault.database.schema.consent import consent_events
-from vault.database.schema.core import accounts, recordings
+from vault.database.schema.core import accounts
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.audit_log.closing_act_conditions import WRITTEN_KINDS, has_row, is_unwritten
 from vault.database.stores.consent.consent import refusal_of
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
@@ -27,14 +28,11 @@ from vault.domain.stored.closing_acts import (
     subject_of,
 )
 from vault.domain.stored.closing_content import MAX_WEIGHT, ConsentRefusal
-from vault.domain.stored.tombstone import FINAL
 from vault.errors import TooLarge
 
 _C = closing_acts.c
 #: Max ids in one statement.
 _BATCH_SIZE: Final = 500
-#: Acts that end a recording. If its row is lost too, only its tombstone prevents another fetch.
-_ENDS: Final = tuple(name for name, closing in CLOSING.items() if closing.until == "tombstone")
 #: Revision of an act adopted by a database without its account; revisions of accounts start at 1.
 _NO_ACCOUNT: Final = 0
 
@@ -137,7 +135,7 @@ class ClosingActRows(Rows):
         """Return whether ``due(before)`` or ``settleable`` would return acts, or ``place`` would change any."""
         waiting = select(event_outbox.c.id)
         for condition in (
-            ~_C.stored & (_C.at < before) & _C.act.is_not(None) & _has_row(),
+            ~_C.stored & (_C.at < before) & _C.act.is_not(None) & has_row(),
             _C.stored & ~_C.settled & _C.log_size.is_(None) & _C.event_id.not_in(waiting),
         ):
             if self._db.execute(select(_C.event_id).where(condition).limit(1)).first() is not None:
@@ -147,7 +145,7 @@ class ClosingActRows(Rows):
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
         """Return acts older than ``before`` that are not known to be stored, always all acts of an object."""
         query = select(_C.account_id, _C.batch).where(
-            ~_C.stored, _C.at < before, _C.act.is_not(None), _has_row()
+            ~_C.stored, _C.at < before, _C.act.is_not(None), has_row()
         )
         places = self._db.execute(query.distinct().limit(limit)).all()
         return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
@@ -180,7 +178,7 @@ class ClosingActRows(Rows):
             _C.log_size > func.coalesce(anchored, 0),
             _C.revision == _NO_ACCOUNT,
             and_(_C.revision.is_not(None), func.coalesce(written, -1) < _C.revision),
-            *(_without_tombstone(subject_of(kind, "")) for kind in _ENDS),
+            *(is_unwritten(kind) for kind in WRITTEN_KINDS),
         )
         held = select(_C.batch).where(open_rows, waits)
         query = (
@@ -274,25 +272,6 @@ class ClosingActRows(Rows):
         """Return the act with the current content of its row: a rotation of the account's key re-encrypts it."""
         refusal = refusal_of(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
         return act if refusal is None else replace(act, content=refusal)
-
-
-def _without_tombstone(prefix: str) -> ColumnElement[bool]:
-    """Match acts with this subject prefix whose recording has no tombstone in the object store yet."""
-    r = recordings.c
-    mine = r.id == func.substr(_C.subject, len(prefix) + 1)
-    due = r.manifest_due | r.state.not_in([str(state) for state in FINAL])
-    return _C.subject.startswith(prefix) & select(r.id).where(mine, due).exists()
-
-
-def _has_row() -> ColumnElement[bool]:
-    """Match all acts except settled consent refusals whose row is missing.
-
-    Those are not stored again: the object in the store may be sealed under a later version of the key than
-    the copy here.
-    """
-    prefix, c = subject_of("consent.told", ""), consent_events.c
-    row = select(c.id).where(c.id == func.substr(_C.subject, len(prefix) + 1))
-    return ~(_C.settled & _C.subject.startswith(prefix) & ~row.exists())
 
 
 def _of_account(account_id: str | None) -> Any:

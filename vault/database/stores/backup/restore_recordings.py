@@ -54,8 +54,10 @@ _RESTORED: Mapping[State, Transition] = {
 class RestoredRecordings(Rows):
     """The recordings that one transaction restores. Only the lifecycle service may use it."""
 
-    def available(self, manifest: Manifest, *, keep: bool = False) -> bool:
+    def available(self, manifest: Manifest, *, keep: bool = False, is_newer: bool = False) -> bool:
         """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
+
+        ``is_newer``: the manifest has audio of which spans were removed, and the row does not; that is set in any case.
 
         False if the row is refused or erased, or if another row has its source's id. A failed row is replaced: the
         recording was sent again later, because a recording that only failed has no manifest.
@@ -64,7 +66,8 @@ class RestoredRecordings(Rows):
         state = _state(self._db, recording.id)
         if state is not None and state not in RESTORE_MANIFEST.sources:
             return False
-        if state is State.AVAILABLE and (keep or self._chain_length(recording.id) > len(manifest.chain)):
+        known = keep or self._chain_length(recording.id) > len(manifest.chain)
+        if state is State.AVAILABLE and known and not is_newer:
             # The row is newer than the manifest: it has evidence added since, such as a restriction.
             self._update(recording.id, dict(MANIFEST_CHANGED))
             return True
@@ -79,6 +82,9 @@ class RestoredRecordings(Rows):
             "manifest_key_version": keys.key_version if keys.month_key is None else None,
         }  # fmt: skip
         if state is not None:
+            if is_newer:
+                # The key that sealed them is replaced.
+                forget_notes(self._db, recording.id)
             self._update(recording.id, row)
         elif not insert_new(self._db, recordings, row):
             return False

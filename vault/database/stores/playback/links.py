@@ -176,6 +176,12 @@ class LinkRows(Rows):
         row = self._db.execute(select(sessions).where(sessions.c.link_id == link_id)).first()
         return None if row is None else _session(row)
 
+    def end_sessions(self, recording_id: str, at: datetime) -> None:
+        """End every session on a recording; its links can be opened again."""
+        of_recording = select(links.c.id).where(links.c.recording_id == recording_id)
+        running = sessions.c.link_id.in_(of_recording) & (sessions.c.ends_at > at)
+        self._db.execute(update(sessions).where(running).values(ends_at=at))
+
     def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
         """Return sessions that ended before then and are not settled: their missing end events are not written yet."""
         names = UnsettledSession.__slots__

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from vault.batches import batches
 from vault.database.schema.consent import evidence_entries
@@ -42,6 +42,16 @@ class EvidenceRows(Rows):
         e = evidence_entries.c
         query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
         return [_evidence(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
+
+    def has(self, recording_id: str, digest: str) -> bool:
+        """Return whether a recording's chain has the entry with this digest."""
+        mine = (evidence_entries.c.recording_id == recording_id) & (evidence_entries.c.digest == digest)
+        return self._db.execute(select(evidence_entries.c.position).where(mine)).first() is not None
+
+    def replace_all(self, recording_id: str, rows: Sequence[EvidenceRow]) -> None:
+        """Replace a recording's chain."""
+        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
+        self.add_to_each(rows)
 
     def heads(self, recording_ids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
         """Return position and digest of the last entry of each of these recordings; none for one without any."""

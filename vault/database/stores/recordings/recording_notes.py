@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from vault.database.schema.accounts import api_keys
 from vault.database.schema.playback import recording_notes
@@ -99,6 +99,13 @@ class NoteRows(Rows):
         names = ("sealed_note", "for_crm", "changed_at")
         values = {name: getattr(after, name) for name in names}
         return self._db.execute(update(recording_notes).where(mine).values(values)).rowcount == 1
+
+    def reseal(self, notes: Sequence[SealedNote]) -> None:
+        """Write notes that another key seals now; all else of them stays."""
+        query = (
+            update(recording_notes).where(_N.id == bindparam("of")).values(sealed_note=bindparam("sealed"))
+        )
+        self._db.execute(query, [{"of": note.id, "sealed": note.sealed_note} for note in notes])
 
     def delete(self, note_id: str) -> bool:
         """Delete a note; False if another request has."""

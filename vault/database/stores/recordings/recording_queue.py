@@ -135,6 +135,11 @@ class QueueRows(Rows):
         if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
+    def is_leased(self, recording_id: str) -> bool:
+        """Return whether a worker holds a row's lease."""
+        leased = (recordings.c.id == recording_id) & (recordings.c.lease_until >= sql_now(self._db))
+        return self._db.execute(select(recordings.c.id).where(leased)).first() is not None
+
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
         """Release a leased row in its current state; ``counts``: whether the attempt counts. Raises LeaseLost."""
         mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)

@@ -7,9 +7,9 @@ from typing import Literal
 
 from vault.domain.audit_log.grantors import GrantorName
 
-#: When the object of a closing act may be deleted: once its leaf is anchored; once the recording's tombstone, or the
-#: account's object, is written too; or never.
-Until = Literal["leaf", "tombstone", "account_object", "always"]
+#: When the object of a closing act may be deleted: once its leaf is anchored; once the recording's tombstone, its
+#: manifest, or the account's object, is written too; or never.
+Until = Literal["leaf", "tombstone", "manifest", "account_object", "always"]
 #: What brings the change back to a database that lost it: its leaf in the published log (``replay.py``), the account's
 #: object, of which the leaf says only that it is newer, both, or neither of them.
 Replay = Literal["leaf", "setting", "setting_and_leaf", "nothing"]

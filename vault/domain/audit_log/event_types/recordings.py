@@ -12,7 +12,7 @@ RecordingEvent = Literal[
     "recording.missing", "call.erased", "call.pending_erasure", "recording.missed",
     "source.deleted", "source.delete_failed", "source.kept", "evidence.read", "recording.paused",
     "recording.pending_erasure", "recording.contact_ended", "recording.contact_end_withdrawn",
-    "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
+    "recording.redacted", "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
 ]  # fmt: skip
 
 _FINDING: Final = ClosesNothing("a finding, which changes no right")
@@ -75,6 +75,10 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
     "recording.missing": EventRules(
         closes=_FINDING, replay="nothing", needs_permission=True, grants=None,
         sentence="Requested while its audio was missing from the object store{why}",
+    ),
+    "recording.redacted": EventRules(
+        closes=Closing(content="manifest", until="manifest", subject="recording_id"),
+        replay="leaf", needs_permission=True, grants=None, sentence="Spans of the audio were removed{why}",
     ),
     "call.erased": EventRules(
         closes=Closing(content="call", until="always", subject="subject"),

@@ -13,7 +13,16 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State, causes_in
 from vault.domain.stored.account_json import StoredObjection
-from vault.domain.stored.closing_content import CALL, OBJECTION, RECORDING, TOLD, ConsentRefusal, ErasedCall
+from vault.domain.stored.closing_content import (
+    CALL,
+    MANIFEST,
+    OBJECTION,
+    RECORDING,
+    TOLD,
+    ConsentRefusal,
+    ErasedCall,
+)
+from vault.domain.stored.manifest import Manifest
 from vault.errors import NotFound
 from vault.services.closing_acts.kinds.kind import (
     AnyClosingKind,
@@ -28,6 +37,7 @@ from vault.services.lifecycle.restore_states import (
     restore_contact_end,
     restore_pending_call,
     restore_pending_erasure,
+    restore_redaction,
     restore_tombstone,
 )
 from vault.services.lifecycle.set_switch import refuse_in_flight
@@ -54,6 +64,22 @@ def _refuse(tx: Transaction, event: AccessEvent, recording: Recording) -> None:
 def _bury(tx: Transaction, tombstone: Recording, *, at: datetime, due: bool = False) -> None:
     if restore_tombstone(tx, tombstone, due=due):
         close_successors(tx, tombstone, at=at)
+
+
+def _read_manifest(tx: Transaction, event: AccessEvent) -> Manifest:
+    recording = _read_recording(tx, event)
+    chain = tx.evidence.of_recording(recording.id)
+    return Manifest(
+        recording=recording,
+        keys=written(tx.recordings.keys(recording.id), "a recording's keys"),
+        chain=tuple((row.digest, row.sealed_entry) for row in chain),
+        metadata=tuple(tx.call_metadata.of_calls(recording.account_id, [recording.call_ref], [recording.id])),
+    )
+
+
+def _redact(tx: Transaction, event: AccessEvent, manifest: Manifest) -> None:
+    if restored_account(tx, event) is not None:
+        restore_redaction(tx, manifest, event.evidence or "")
 
 
 def _living(tx: Transaction, event: AccessEvent) -> Recording | None:
@@ -166,6 +192,7 @@ def _has_key(tx: Transaction, account_id: str, version: int) -> bool:
 RECORDINGS: Final[Mapping[EventType, AnyClosingKind]] = {
     "recording.erasing": ClosingKind(content=RECORDING, read=_read_recording, apply=_erase),
     "recording.refused": ClosingKind(content=RECORDING, read=_read_recording, apply=_refuse),
+    "recording.redacted": ClosingKind(content=MANIFEST, read=_read_manifest, apply=_redact),
     "recording.restricted": without_content(_restrict),
     "recording.pending_erasure": without_content(_await_erasure),
     "recording.contact_end_withdrawn": without_content(_continue_contact),

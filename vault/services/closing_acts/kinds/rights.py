@@ -7,7 +7,7 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.audit_log.replay import merge_history
+from vault.domain.audit_log.switch_history import merge_history
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.closing_content import HOLD, REQUEST, RETENTION, SWITCH
 from vault.domain.stored.request_rows import StoredRequest

@@ -22,6 +22,7 @@ _TITLES: Final[dict[str, str]] = translatable(
         "recording.sent_again": "Recording received again after a failure",
         "recording.restricted": "Recording restricted",
         "recording.unrestricted": "Restriction lifted",
+        "recording.redacted": "Spans of the audio removed",
         "recording.erasing": "Erasure of a recording began",
         "recording.erased": "Recording erased",
         "recording.objects_deleted": "Objects of a recording deleted",

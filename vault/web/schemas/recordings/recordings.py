@@ -1,14 +1,17 @@
 """JSON schemas of recordings, and of how an announced one is fetched."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.recordings.fetch_attempts import MAX_FETCHES, longest_wait
+from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.redaction import MAX_SPANS, Span
 from vault.domain.recordings.transitions import CLAIM
 from vault.services.recordings.recordings import RecordingView
-from vault.web.schemas.base import Body, MomentIn, MomentOut
+from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
 from vault.web.schemas.calls.calls import CallFactsOut, ReasonOut
 from vault.web.schemas.calls.metadata import MetadataTerms
 
@@ -44,6 +47,36 @@ class RetryIn(Body):
 
     #: The URL of the audio, as in the webhook. Default: the one that was announced last.
     recording_url: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+
+
+_Second = Annotated[float, Field(ge=0, le=MAX_DURATION, allow_inf_nan=False)]
+
+
+class RangeIn(Body):
+    """A part of a recording, in seconds from its beginning."""
+
+    begin: Annotated[_Second, Field(alias="from")]
+    end: Annotated[_Second, Field(alias="to")]
+    #: From 0; all channels where none is named.
+    channels: Annotated[list[Annotated[int, Field(ge=0, le=1)]], Field(max_length=2, default_factory=list)]
+
+
+class RedactionIn(Body):
+    """What is removed from a recording, and why."""
+
+    ranges: Annotated[list[RangeIn], Field(min_length=1, max_length=MAX_SPANS)]
+    reason: Text
+
+    def spans(self) -> list[Span]:
+        """Return the ranges in whole milliseconds, never less than what was named."""
+        return [
+            Span(
+                begin_ms=math.floor(one.begin * 1000),
+                end_ms=math.ceil(one.end * 1000),
+                channels=tuple(one.channels),
+            )
+            for one in self.ranges
+        ]
 
 
 class SourceOut(BaseModel):

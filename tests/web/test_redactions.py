@@ -1,0 +1,95 @@
+"""A card number leaves the audio by REST: with the real decoder, and with a proof that needs only the old file."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from tests.support import corpus
+from tests.support.tenant import Tenant
+
+RATE, FROM, TO = 8000, 1.25, 2.5
+
+
+def call_of(codec: str) -> bytes:
+    """Return three seconds of two channels in a WAV file."""
+    return corpus.encode("wav", codec, corpus.tones(3.0, rate=RATE), rate=RATE)
+
+
+def redact(tenant: Tenant, recording: str, *ranges: dict, reason: str = "card data"):
+    """Ask for the removal of ranges."""
+    there = tenant.url(f"/recordings/{recording}/redactions")
+    return tenant.http.post(there, json={"ranges": list(ranges), "reason": reason})
+
+
+def heard(tenant: Tenant, recording: str) -> bytes:
+    """Download the original."""
+    return tenant.http.get(tenant.url(f"/recordings/{recording}/audio")).content
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_mulaw", "pcm_alaw"])
+def test_the_old_file_proves_that_the_rest_is_unchanged(tenant: Tenant, codec: str):
+    """The evidence names both files; whoever has the old one decodes both, and finds the same samples outside."""
+    old = call_of(codec)
+    recording = tenant.uploaded(old, ref=codec)
+    tenant.wait(recording)
+    answer = redact(tenant, recording, {"from": FROM, "to": TO})
+    assert answer.status_code == 200, answer.text
+    new = heard(tenant, recording)
+    evidence = tenant.http.get(tenant.url(f"/recordings/{recording}/evidence")).json()
+    said = evidence["chain"][-1]["said"]
+    assert said["kind"] == "redaction"
+    assert said["spans"] == [{"begin_ms": 1250, "end_ms": 2500, "channels": [0, 1]}]
+    assert (said["old_sha256"], said["new_sha256"]) == tuple(
+        hashlib.sha256(one).hexdigest() for one in (old, new)
+    )
+    inside = slice(int(FROM * RATE), int(TO * RATE))
+    digests = set()
+    for file in (old, new):
+        samples = corpus.decode(file).astype("<i2").reshape(-1, 2).copy()
+        loudest = int(np.abs(samples[inside]).max())
+        assert loudest > 1000 if file is old else loudest <= (8 if codec == "pcm_alaw" else 0)
+        samples[inside] = 0
+        digests.add(hashlib.sha256(samples.tobytes()).hexdigest())
+    assert digests == {said["unchanged_sha256"]}
+    assert "recording.redacted" in tenant.types(recording)
+    waveform = tenant.http.get(tenant.url(f"/recordings/{recording}/waveform")).json()
+    assert set(waveform["channels"][0][2 * 500 : 2 * 800]) <= {0}
+    assert tenant.get(recording)["state"] == "available"
+
+
+def test_the_original_does_not_come_back_by_its_name(tenant: Tenant):
+    """A client that sends the same bytes again is told that the recording has others; nothing of it is stored."""
+    old = call_of("pcm_mulaw")
+    recording = tenant.uploaded(old)
+    tenant.wait(recording)
+    assert tenant.put(old).status_code == 200
+    assert redact(tenant, recording, {"from": FROM, "to": TO}).status_code == 200
+    new = heard(tenant, recording)
+    assert new != old
+    assert tenant.put(old).status_code == 409
+    assert heard(tenant, recording) == new
+
+
+def test_a_compressed_format_is_refused_with_what_to_do(tenant: Tenant):
+    """Nothing is spliced."""
+    recording = tenant.uploaded(corpus.encode("mp3", "mp3", corpus.tones(2.0, rate=RATE), rate=RATE))
+    tenant.wait(recording)
+    before = heard(tenant, recording)
+    refused = redact(tenant, recording, {"from": 0, "to": 1})
+    assert (refused.status_code, refused.json()["reasons"]) == (409, ["format"])
+    assert heard(tenant, recording) == before
+
+
+@pytest.mark.parametrize(
+    "ranges", [[], [{"from": 2, "to": 1}], [{"from": 0, "to": 99}], [{"from": 0, "to": 1, "channels": [1]}]]
+)
+def test_a_wrong_range_is_named(tenant: Tenant, ranges: list[dict]):
+    """422 names the field; a recording of one channel has no second one."""
+    recording = tenant.uploaded(
+        corpus.encode("wav", "pcm_mulaw", corpus.tones(2.0, rate=RATE, channels=1), rate=RATE)
+    )
+    tenant.wait(recording)
+    wrong = redact(tenant, recording, *ranges)
+    assert wrong.status_code == 422
+    assert "ranges" in wrong.text

@@ -1,0 +1,241 @@
+"""Remove spans of audio from a recording, and prove it: a new object under a new key takes the place of the old one.
+
+The steps: find the samples in the confined decoder; read the old object, silence the spans and seal the result, block
+by block in constant memory; read the new object back; decode both, and compare: nothing but silence inside, equal
+outside. Only then one transaction changes the row (``vault/services/lifecycle/redact.py``), and the old objects are
+deleted. A process that is killed before the transaction leaves objects that no row names, and after it old
+objects whose key is gone: ``vault/services/recordings/sweep_orphans.py`` deletes both.
+"""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.recordings.redaction import (
+    METHOD,
+    FrameSpan,
+    Removal,
+    SampleLayout,
+    Span,
+    can_remove,
+    checked_spans,
+    frames_of,
+    loudest_silence,
+    silence_of,
+)
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import encode_details
+from vault.errors import DescriberCrashed, NotFound, ObjectLocked, Refused, Unavailable, Undecodable
+from vault.ports.audio import SpanDecoder
+from vault.ports.clock import Clock
+from vault.ports.keys import KeyRing, SealingKey
+from vault.ports.objects import ObjectStore
+from vault.sealing.keys import KEY_BYTES, recording_key
+from vault.sealing.message import seal
+from vault.services.ingest.describe_audio import CHUNK_BYTES, DescribeAudio, ReadBack
+from vault.services.ingest.seal_stream import Sealed, seal_stream
+from vault.services.ingest.store_attempt import discard, objects_of
+from vault.services.lifecycle.audio_columns import StoredAudio
+from vault.services.lifecycle.redact import NewAudio, redact, redactable
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording, wrap_recording_key
+from vault.services.shared.retry_on_rotation import retry_with_month_key
+from vault.structured_log import Log
+from vault.thread_pools import Threads
+
+_LOG = Log(__name__)
+_FORMAT: Final = (
+    "Spans can be removed from PCM and G.711 in a WAV file, and this recording has another format. Erase it, or "
+    "restrict it."
+)
+_NOT_PROVED: Final = (
+    "The result could not be proved, so nothing was changed. Erase the recording, or restrict it."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactRecording:
+    """Remove spans of audio from available recordings."""
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    decoder: SpanDecoder
+    describe: DescribeAudio
+    threads: Threads
+    clock: Clock
+
+    async def __call__(
+        self, account_id: str, recording_id: str, spans: Sequence[Span], *, reason: str, actor: str
+    ) -> None:
+        """Remove the spans. When this returns, nobody hears them any more: the old key is gone from the row.
+
+        The old manifest, with the old key, is replaced within seconds, and so is the provider's copy deleted.
+        Raises NotFound, RecordingErased, Invalid (``ranges``), Refused for another state or format, Held, Busy if the
+        recording changes meanwhile, Unavailable, Tampered.
+        """
+        recording, keys = await self.database.read(lambda tx: _readable(tx, account_id, recording_id))
+        removed = checked_spans(spans, duration=recording.duration or 0.0, channels=recording.channels or 0)
+        before = await open_recording(self.ring, recording, keys)
+        # Whoever dies on the way leaves objects that no row names.
+        await self.database.write(lambda tx: tx.object_checks.note(recording_id, account_id))
+        made: list[SealedObject] = []
+        try:
+            new = await self._made(before, removed, made, reason=reason, actor=actor)
+            await self._write(new, actor)
+        except Unavailable:
+            # The row may name the new objects: the reply to the commit may be lost.
+            raise
+        except BaseException:
+            await asyncio.shield(self._discard(made))
+            raise
+        await self._delete_old(recording)
+
+    async def _made(
+        self,
+        before: OpenedRecording,
+        spans: Sequence[Span],
+        made: list[SealedObject],
+        *,
+        reason: str,
+        actor: str,
+    ) -> NewAudio:
+        """Return the new audio, sealed and proved; the objects of it are added to ``made``."""
+        recording = before.recording
+        try:
+            layout = await self.decoder.layout(self._source(before), account_id=recording.account_id)
+            removal = _removal(recording, layout, spans)
+            after = await self._sealed(before, removal, made)
+            described = await self.describe(after)
+            made += filter(None, [described.get("rendition")])
+            proof = await self._proof(before, after, removal.spans)
+        except (Undecodable, DescriberCrashed) as error:
+            _LOG.warning("redact.not_decoded", recording_id=recording.id, reason=str(error))
+            raise Refused(_NOT_PROVED, reasons=("not_proved",)) from error
+        same = ("container", "codec", "channels", "sample_rate", "duration")
+        if any(described.get(name) != getattr(recording, name) for name in same):
+            raise Refused(_NOT_PROVED, reasons=("not_proved",))
+        statement = {
+            "by": actor, "reason": reason, "method": METHOD, "spans": [span.encoded() for span in spans],
+            "old_sha256": before.details().sha256.hex(), "new_sha256": after.details().sha256.hex(), **proof,
+        }  # fmt: skip
+        return NewAudio(
+            before=before,
+            after=after,
+            stored=_stored(after),
+            described={**described, "damaged": recording.damaged},
+            statement=statement,
+        )
+
+    async def _sealed(
+        self, before: OpenedRecording, removal: Removal, made: list[SealedObject]
+    ) -> OpenedRecording:
+        """Seal the audio without the spans under a new key; that is not wrapped yet."""
+        recording, evidence = before.recording, before.keys.evidence
+        key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
+        context = bound.of_recording(recording.account_id, recording.id, "audio", evidence)
+        location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
+        sealed: Sealed = await seal_stream(
+            _without_spans(self._source(before), removal),
+            key=key, context=context, objects=self.objects, location=location, threads=self.threads,
+        )  # fmt: skip
+        made.append(sealed.sealed)
+        details = replace(before.details(), sha256=sealed.sha256)
+        keys = replace(
+            before.keys,
+            details=seal(key, {**context, "purpose": "details"}, encode_details(details)),
+            waveform=None,
+        )
+        found = replace(recording, audio=sealed.sealed, rendition=None)
+        return OpenedRecording(recording=found, key=key, keys=keys, sealed_details=details)
+
+    async def _proof(
+        self, before: OpenedRecording, after: OpenedRecording, spans: Sequence[FrameSpan]
+    ) -> dict[str, Any]:
+        """Decode both, and return what the evidence says of it. Raises Refused unless only the spans differ."""
+        account_id, codec = before.recording.account_id, before.recording.codec or ""
+        old = await self.decoder.measure(self._source(before), spans, account_id=account_id)
+        new = await self.decoder.measure(self._source(after), spans, account_id=account_id)
+        wanted = sum((span.end - span.begin) * len(span.channels) for span in spans)
+        proved = (
+            new.loudest <= loudest_silence(codec)
+            and new.samples == old.samples == wanted
+            and hmac.compare_digest(new.rest, old.rest)
+        )
+        if not proved:
+            _LOG.error("redact.not_proved", recording_id=before.recording.id)
+            raise Refused(_NOT_PROVED, reasons=("not_proved",))
+        return {"silent_samples": new.samples, "unchanged_sha256": new.rest.hex()}
+
+    async def _write(self, new: NewAudio, actor: str) -> None:
+        recording, at = new.before.recording, self.clock()
+
+        async def wrap_and_write(key: SealingKey) -> None:
+            wrapped = wrap_recording_key(key, recording.account_id, new.after.key, recording.id)
+            stored: StoredAudio = {
+                **new.stored, "wrapped_key": wrapped, "key_version": key.version, "month_key": key.month_key,
+            }  # fmt: skip
+            await self.database.write(lambda tx: redact(tx, replace(new, stored=stored), actor=actor, at=at))
+
+        await retry_with_month_key(self.ring, recording.account_id, recording.received_at, wrap_and_write)
+
+    async def _delete_old(self, recording: Recording) -> None:
+        """Delete every version of the old objects. What a lock keeps, or an outage, is left to the sweep."""
+        for location in recording.locations:
+            try:
+                await self.objects.delete(location)
+            except (Unavailable, ObjectLocked) as error:
+                _LOG.warning("redact.object_left", recording_id=recording.id, reason=type(error).__name__)
+
+    async def _discard(self, made: Sequence[SealedObject]) -> None:
+        for one in made:
+            await discard(self.objects, one.location)
+
+    def _source(self, opened: OpenedRecording) -> ReadBack:
+        audio = opened.recording.audio
+        assert audio is not None  # noqa: S101 - ``_readable`` has looked
+        sha256 = opened.details().sha256
+        opener = opened.opener(audio, "audio")
+        return ReadBack(self.objects, opener, audio, sha256=sha256, threads=self.threads)
+
+
+def _readable(tx: Transaction, account_id: str, recording_id: str) -> tuple[Recording, RecordingKeys]:
+    recording = redactable(tx, account_id, recording_id)
+    keys = tx.recordings.keys(recording_id)
+    if keys is None or recording.audio is None:
+        raise NotFound("This recording has no audio.")
+    if not can_remove(recording.container, recording.codec):
+        raise Refused(_FORMAT, reasons=("format",))
+    return recording, keys
+
+
+def _removal(recording: Recording, layout: SampleLayout, spans: Sequence[Span]) -> Removal:
+    """Return what becomes of the bytes. Raises Undecodable if the header says another format than the decoder did."""
+    if (layout.channels, layout.sample_rate) != (recording.channels, recording.sample_rate):
+        raise Undecodable("The header differs from what was decoded.")
+    frames = frames_of(spans, sample_rate=layout.sample_rate, frames=layout.frames)
+    return Removal(layout=layout, spans=frames, silence=silence_of(recording.codec or ""))
+
+
+async def _without_spans(source: ReadBack, removal: Removal) -> AsyncIterator[bytes]:
+    """Yield the audio with silence in the spans, once its tags are checked. Raises Tampered for another file."""
+    for start in range(0, source.size, CHUNK_BYTES):
+        block = await source.read(start, min(start + CHUNK_BYTES, source.size))
+        yield removal.apply(start, block)
+    await source.finish()
+
+
+def _stored(after: OpenedRecording) -> StoredAudio:
+    """Return the columns of the new audio; its key is wrapped when it is written."""
+    audio, details = after.recording.audio, after.keys.details
+    assert audio is not None  # noqa: S101 - it was just sealed
+    assert details is not None  # noqa: S101 - the same
+    return StoredAudio(
+        audio=audio, evidence=after.keys.evidence, sealed_details=details, wrapped_key=b"", key_version=0,
+        month_key=None,
+    )  # fmt: skip
