@@ -1,9 +1,13 @@
 """Quarantine at the console: what waits, and bulk acts with a preview."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from tests.support.console import furnished, nonce_of, sign_in
 from tests.support.web_house import House
+from vault.web.console.recordings import quarantine
 
 
 def test_a_bulk_release_leaves_out_and_names_what_does_not_wait_any_more(house: House):
@@ -56,6 +60,44 @@ def test_a_bulk_refusal_asks_for_the_name(house: House):
     assert done.status_code == 303
     assert "1 of 1 done" in client.get(done.headers["location"]).text
     assert tenant.get(ids["waits-1"])["state"] == "refused"
+
+
+def test_all_that_wait_are_chosen_by_one_tick(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Also those of other pages; what was done names each by its number and time, and shows no id."""
+    tenant, ids = furnished(house)
+    monkeypatch.setattr(quarantine, "_PAGE_SIZE", 1)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/quarantine"
+    listed = client.get(base).text
+    assert "All 3 that wait" in listed
+    assert 'title="Robin Achterberg">Robin Achterberg</span>' in listed
+    assert ids["waits-1"] not in listed
+    all_of_them = {"verdict": "release", "all": "yes"}
+    monkeypatch.setattr(quarantine, "_MAX_CHOSEN", 2)
+    assert "The newest 2 of the 3 that wait" in client.get(base).text
+    assert "Release 2 recordings?" in client.post(f"{base}/preview", data=all_of_them).text
+    monkeypatch.setattr(quarantine, "_MAX_CHOSEN", 100)
+    preview = client.post(f"{base}/preview", data=all_of_them)
+    chosen = re.findall(r'name="recording" value="(\w+)"', preview.text)
+    assert sorted(chosen) == sorted(ids[f"waits-{number}"] for number in (1, 2, 3))
+    form = {"nonce": nonce_of(preview), "verdict": "release", "recording": chosen[:2], "reason": "heard it"}
+    result = client.get(client.post(f"{base}/verdict", data=form).headers["location"]).text
+    assert "2 of 2 done" in result
+    assert "1 still waits" in result
+    names = re.findall(r'<li><a class="name" title="rec_\w+" href="[^"]+">(.*?)</a>: released</li>', result)
+    told = {re.sub(r"<[^>]+>", "", one) for one in names}
+    assert told == {
+        f"Call of 2026-01-{day} 09:30 UTC with +120255501{last}" for day, last in ((15, 13), (14, 12))
+    }
+
+
+def test_what_waits_is_not_told_to_who_may_only_decide(house: House):
+    """A session without recordings:read cannot list by the tick what it cannot list otherwise."""
+    tenant, ids = furnished(house)
+    client = sign_in(house, tenant.name, "privacy:write")
+    path = f"/console/accounts/{tenant.name}/quarantine/preview"
+    answer = client.post(path, data={"verdict": "release", "all": "yes"})
+    assert (answer.status_code, ids["waits-1"] in answer.text) == (403, False)
+    assert client.post(path, data={"verdict": "release", "recording": ids["waits-1"]}).status_code == 200
 
 
 def test_ids_of_another_account_are_as_if_absent(house: House):

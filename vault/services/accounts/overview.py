@@ -99,6 +99,12 @@ class Overview:
 
         return await self.database.read(read)
 
+    async def in_quarantine(self, account_id: str) -> int:
+        """Return how many recordings wait in quarantine; at the limit of the rows that are read, or more."""
+        now = self.clock()
+        counts = await self.database.read(lambda tx: tx.overview.quarantined(account_id, now))
+        return sum(counts.values())
+
     async def needs(self, account_id: str, *, kinds: Collection[Verb], actor: str) -> Needs:
         """Return what needs somebody; of approvals those of these ``kinds`` that ``actor`` did not ask for."""
         now = self.clock()

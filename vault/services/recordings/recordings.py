@@ -150,6 +150,13 @@ class Recordings:
 
         return await self._views(await self.database.read(find))
 
+    async def newest_ids(self, account_id: str, wanted: RecordingFilter, *, limit: int) -> Sequence[str]:
+        """Return the ids of the newest recordings of a filter; nothing is decrypted."""
+        found = await self.database.read(
+            lambda tx: tx.recordings.page(account_id, wanted, before=None, limit=limit)
+        )
+        return [one.id for one in found]
+
     async def place(self) -> int:
         """Return the place in the log from which ``changes`` finds what changes after this."""
         return (await self.database.read(lambda tx: tx.tree.head())).size

@@ -13,6 +13,7 @@ from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, needs
 from vault.web.console.mistakes import WordedInvalid
+from vault.web.console.needs import counted
 from vault.web.console.recordings.views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.pagination import read_cursor, write_cursor
@@ -63,7 +64,11 @@ async def get_quarantine(here: Reading) -> Response:
         rows=rows,
         following=following,
         days_left=days_left,
+        waiting=await here.vault.accounts.overview.in_quarantine(here.account_id),
+        most=_MAX_CHOSEN,
+        counted=counted,
         chosen=set(here.form.many("recording")),
+        is_all=bool(here.form.text("all")),
     )
 
 
@@ -83,7 +88,7 @@ async def _preview(here: Guarding) -> Response:
     return here.page(
         "quarantine_preview.html",
         section=SECTION,
-        chosen=await _chosen(here, _ids(here.form)),
+        chosen=await _chosen(here, await _newest(here) if here.form.text("all") else _ids(here.form)),
         verdict=_verdict(here.form),
         values=here.form.values(),
     )
@@ -115,7 +120,18 @@ async def get_result(here: Guarding, result: Annotated[str, Path(max_length=64)]
         outcome=outcome,
         carried_out=[one for one in outcome if one["done"]],
         left_out=[one for one in outcome if not one["done"]],
+        waiting=await here.vault.accounts.overview.in_quarantine(here.account_id),
+        counted=counted,
     )
+
+
+async def _newest(here: Here) -> Sequence[str]:
+    """Return the ids of the newest recordings that wait, as many as one act takes. Raises Forbidden, Invalid."""
+    here.allowed.require("recordings:read")
+    ids = await here.vault.recordings.recordings.newest_ids(here.account_id, _WAITS, limit=_MAX_CHOSEN)
+    if not ids:
+        raise WordedInvalid(gettext("Nothing waits in quarantine."), field="recording")
+    return ids
 
 
 async def _chosen(here: Here, ids: Sequence[str]) -> Chosen:
