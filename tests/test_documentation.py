@@ -18,7 +18,9 @@ import typer
 
 from tests.support.fast_yaml import committed_contract
 from vault.cli.main import app
+from vault.ports.telephony import Provider
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL, read_settings
+from vault.telephony.registry import PROVIDERS
 from vault.version import VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +99,14 @@ def test_the_readme_begins_with_its_readers() -> None:
 def test_who_sends_recordings_reads_of_quarantine(page: str) -> None:
     """The first recording of a real call often waits there; the page says what to do about it."""
     assert re.search(r"\]\(\S+#[\w-]*quarantine\)", (ROOT / "docs" / page).read_text())
+
+
+@pytest.mark.parametrize("platform", PROVIDERS, ids=lambda one: one.name)
+def test_the_page_of_a_platform_names_its_credentials(platform: Provider) -> None:
+    """Each that it takes, and by its name in REST."""
+    (page,) = (ROOT / "docs").glob(f"connect-{'a-' * platform.is_own_software}{platform.name}.md")
+    fields = [one.name for one in platform.credential_fields]
+    assert [name for name in fields if not re.search(rf"[`\"]{name}\\?[`\"]", page.read_text())] == []
 
 
 def test_nobody_is_said_to_have_heard_what_was_sent() -> None:

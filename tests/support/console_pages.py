@@ -61,6 +61,7 @@ PAGES: Final = {
     "integration-new": "/integrations/new?system=hubspot",
     "handovers": "/handovers",
     "handovers-held": "/handovers?state=held",
+    "connection-platforms": "/connections/new",
     "connection-new": "/connections/new?provider=twilio",
     "keys": "/connections/keys",
     "link-key": "/connections/keys/links/new",

@@ -132,9 +132,9 @@ FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
     ("/account", LimitsIn, {}),
     ("/events", EventEndpointIn, {}),
     (
-        "/connections/new",
+        "/connections/new?provider=telnyx",
         ConnectionIn,
-        {"credentials": "credential.0", "previous_credentials": "previous.0"},
+        {"credentials": "credential.public_key", "previous_credentials": "previous.public_key"},
     ),
     (
         "/access/sign-in/new",

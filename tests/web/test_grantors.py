@@ -111,7 +111,7 @@ def _connection(http: httpx.Client, scene: Scene) -> httpx.Response:
 
 def _connection_at_the_console(http: httpx.Client, scene: Scene) -> httpx.Response:
     secret = str(CONNECTION["credentials"]["secret"])
-    form = {"title": "other", "provider": "platform", "credential.0": "secret", "secret.0": secret}
+    form = {"changes": "other", "provider": "platform", "secret.secret": secret}
     return posted(http, scene, "/connections", form)
 
 

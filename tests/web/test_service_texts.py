@@ -140,6 +140,14 @@ def test_every_step_at_a_platform_is_translated():
     assert unknown(text for setup in setups for text in sentences(setup)) == {}
 
 
+def test_every_credential_of_a_platform_is_translated():
+    """What a platform calls it, and where it is found; the platform's own name if it is a sentence."""
+    fields = [one for provider in PROVIDERS for one in provider.credential_fields]
+    titles = [provider.title for provider in PROVIDERS if " " in provider.title]
+    assert unknown(text for one in fields for text in (one.label, one.hint)) == {}
+    assert unknown(iter(titles)) == {}
+
+
 def sentences(value: object) -> Iterator[str]:
     """Yield the sentences of a platform's settings, without its example and its own names."""
     if isinstance(value, Mapping):

@@ -1,17 +1,35 @@
 """A telephony platform: authentication of webhooks, parsing of events, fetching of media."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.call_document import CallFlow, CallStep, Document
 from vault.domain.calls.provider_api import Access, Delivery, ListedPage, MediaRequest, RestReply, RestRequest
-from vault.errors import FetchFailed
+from vault.errors import FetchFailed, Invalid
+from vault.sentence import Sentence
 
 Credentials = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialField:
+    """One of the credentials that an admin enters to connect a platform."""
+
+    name: str
+    #: What the platform itself calls it.
+    label: str
+    #: Where it is found, and its form: sentences.
+    hint: str
+    #: What is allowed; matched as a whole, in linear time.
+    pattern: re.Pattern[str]
+    is_secret: bool
+    is_required: bool = True
 
 
 class Provider(ABC):
@@ -27,9 +45,35 @@ class Provider(ABC):
     def name(self) -> str:
         """Return the name in URLs and connections, such as ``twilio``."""
 
+    @property
     @abstractmethod
+    def title(self) -> str:
+        """Return the name for people, such as ``Twilio``."""
+
+    @property
+    @abstractmethod
+    def credential_fields(self) -> Sequence[CredentialField]:
+        """Return the credentials that it takes, in the order of a form."""
+
     def check_credentials(self, credentials: Credentials) -> None:
-        """Validate credentials. Raises Invalid, naming the field, unless they are complete and well formed."""
+        """Validate credentials. Raises Invalid, naming the field, unless they are complete and well formed.
+
+        An override adds what no pattern says, such as two credentials that belong together.
+        """
+        fields = self.credential_fields
+        if set(credentials) - {field.name for field in fields}:
+            known = [field.name if field.is_required else f"{field.name} (optional)" for field in fields]
+            text = Sentence("credentials must contain only %(names)s.", names=", ".join(known))
+            raise Invalid(text, field="credentials")
+        missing = [field.name for field in fields if field.is_required and not credentials.get(field.name)]
+        if missing:
+            text = Sentence("credentials must contain %(names)s.", names=", ".join(missing))
+            raise Invalid(text, field=missing[0])
+        for field in fields:
+            value = credentials.get(field.name)
+            if value is not None and field.pattern.fullmatch(value) is None:
+                text = Sentence("%(name)s is malformed. %(why)s", name=field.name, why=field.hint)
+                raise Invalid(text, field=field.name)
 
     @abstractmethod
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:

@@ -116,19 +116,14 @@ def _own(page: str) -> str:
 def test_a_platform_is_connected_and_its_secret_never_shown(house: House, tenant: Tenant):
     """What is wrong is said, the secret is in no page, and a deletion asks for the connection's name."""
     client, path = sign_in(house, tenant.name), f"{base(tenant)}/connections"
-    form = form_of(client.get(f"{path}/new"), path)
-    form |= {
-        "title": "second",
-        "provider": "platform",
-        "credential.0": "secret",
-        "secret.0": "no-secret-of-it",
-    }
+    form = form_of(client.get(f"{path}/new?provider=platform"), path)
+    form |= {"title": "second", "secret.secret": "no-secret-of-it"}
     wrong = client.post(path, data=form)
     assert wrong.status_code == 422
-    assert 'value="secret"' in wrong.text
+    assert 'id="wrong-secret.secret"' in wrong.text
     # What was typed stays while the form is mended, secrets too.
     assert "no-secret-of-it" in wrong.text
-    answer = client.post(path, data=form | {"secret.0": tenant.secret})
+    answer = client.post(path, data=form | {"secret.secret": tenant.secret})
     assert answer.headers["location"] == f"{path}/second?done=connected"
     page = client.get(f"{path}/second")
     assert "/webhooks/platform/conn_" in page.text

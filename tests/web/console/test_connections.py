@@ -193,23 +193,21 @@ def test_a_connection_is_changed_without_losing_its_settings(house: House, tenan
     page = client.get(f"{path}/new?from=main")
     assert tenant.secret not in page.text
     form = form_of(page, path) | {
-        "title": "main",
-        "provider": "platform",
         "delete_at_source": "no",
         "delete_refused": "on",
         "next_url": "https://pbx.example/next",
     }
     for filled in (
-        'name="title" type="text" value="main"',
-        '<option value="platform" selected>',
+        'name="changes" value="main"',
+        'name="provider" value="platform"',
         '<option value="no" selected>',
         'name="delete_refused" value="on" checked',
         'value="https://pbx.example/next"',
     ):
         assert filled in page.text, filled
     new = "whsec_" + "A" * 43 + "="
-    secrets = {"credential.0": "secret", "secret.0": new, "previous.0": "secret"}
-    sent = client.post(path, data=form | secrets | {"previous_secret.0": tenant.secret})
+    secrets = {"secret.secret": new, "previous_secret.secret": tenant.secret}
+    sent = client.post(path, data=form | secrets)
     assert sent.headers["location"] == f"{path}/main?done=connected"
     shown = tenant.http.get(url).json()
     assert (shown["next_url"], shown["delete_refused"]) == ("https://pbx.example/next", True)

@@ -36,7 +36,7 @@ EXEMPT: Final[tuple[tuple[str, str], ...]] = (
     (r"/requests/\w+/extension reason|/requests region|/closure reason", _LATER),
     (r"/registers/(recipients (parent|covers)|authorities/\w+ recordings)", _LATER),
     (
-        r"/connections/keys/(own-key|links|cuts) \w+|/connections (title|previous.*|credential.*|secret.*)",
+        r"/connections/keys/(own-key|links|cuts) \w+|/connections (title|previous.*)",
         _LATER,
     ),
     (r".* name", "what confirms an act in a list is told above the list"),

@@ -4,7 +4,6 @@ Ids are strict, because the vault uses them as keys; free text is cleaned; null 
 An absent field is not an error here: the adapter decides which fields are required.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -16,21 +15,7 @@ from vault.telephony.parsing.timestamps import from_rfc3339, from_unix
 #: Maximum characters of a provider's id of a call or a recording.
 MAX_REF = 200
 
-#: A provider's token or id: printable ASCII without spaces, which is valid in any header.
-CREDENTIAL = re.compile(r"[!-~]{1,500}")
-
 Json = Mapping[str, object]
-
-
-def check_fields(credentials: Mapping[str, str], names: tuple[str, ...]) -> None:
-    """Raise Invalid, naming the field, unless exactly ``names`` are present, each printable ASCII without spaces."""
-    if set(credentials) - set(names):
-        raise Invalid(f"credentials must contain only {', '.join(names)}.", field="credentials")
-    for name in names:
-        value = credentials.get(name)
-        if not isinstance(value, str) or CREDENTIAL.fullmatch(value) is None:
-            text = f"credentials must contain {name}: 1 to 500 printable ASCII characters without spaces."
-            raise Invalid(text, field=name)
 
 
 def member(data: Json, key: str, *, path: str = "") -> Json:

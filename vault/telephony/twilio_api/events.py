@@ -11,7 +11,7 @@ The format of ids differs by platform, so functions take ``refs``, which default
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -43,27 +43,6 @@ ANSWERED = frozenset({"in-progress", "answered"})
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 #: Fields of a call's progress and of the end of a ``<Dial>``, never of the end of a ``<Record>``.
 NOT_RECORD_VERB = ("CallbackSource", "CallDuration", "DialCallStatus", "DialCallSid")
-
-
-def check_credentials(
-    credentials: Mapping[str, str],
-    formats: Mapping[str, re.Pattern[str]],
-    *,
-    optional: Collection[str] = (),
-) -> None:
-    """Raise Invalid, naming the field, unless exactly the names in ``formats`` are present and match."""
-    if set(credentials) - set(formats):
-        known = [f"{name} (optional)" if name in optional else name for name in formats]
-        raise Invalid(f"credentials must contain only {', '.join(known)}.", field="credentials")
-    for name, pattern in formats.items():
-        if name not in credentials:
-            if name in optional:
-                continue
-            raise Invalid(f"credentials must contain {name}.", field=name)
-        if pattern.fullmatch(credentials[name]) is None:
-            raise Invalid(
-                f"{name} does not have the provider's format: copy it from its console.", field=name
-            )
 
 
 def is_json(delivery: Delivery) -> bool:

@@ -33,7 +33,7 @@ _COOKIE: Final = "form"
 _LIFE: Final = 3600
 #: The one field of a form that comes back.
 SEALED: Final = "sealed_form"
-_SECRET: Final = re.compile(r"(?:\w{1,64}_)?secret(?:\.\d{1,3})?")
+_SECRET: Final = re.compile(r"(?:\w{1,64}_)?secret(?:\.\w{1,64})?")
 _ACCOUNT_PAGE: Final = re.compile(r"/console/accounts/[^/]+/.+")
 
 

@@ -33,8 +33,8 @@ from vault.domain.calls.provider_api import (
     RestRequest,
 )
 from vault.errors import FetchFailed, Invalid, NotAuthentic
-from vault.ports.telephony import Credentials, Provider
-from vault.telephony.parsing.json_fields import Json, check_fields, media, member, text
+from vault.ports.telephony import CredentialField, Credentials, Provider
+from vault.telephony.parsing.json_fields import Json, media, member, text
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.aircall.events import (
     ASSETS,
@@ -59,6 +59,30 @@ EVENTS = (*FACTS_ONLY, ENDED, ASSETS, VOICEMAIL)
 
 REF = re.compile(r"([1-9][0-9]{0,19})/(recording|voicemail)")
 PAGE = 50
+CREDENTIALS = (
+    CredentialField(
+        name="api_id",
+        label="API ID",
+        hint="In the dashboard under Integrations & API, API Keys.",
+        # HTTP Basic allows no colon in it.
+        pattern=re.compile(r"[!-9;-~]{1,500}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="api_token",
+        label="API token",
+        hint="Made with the API ID, and shown once.",
+        pattern=re.compile(r"[!-~]{1,500}"),
+        is_secret=True,
+    ),
+    CredentialField(
+        name="token",
+        label="Token of the webhook",
+        hint="Aircall makes it with the webhook. Until then enter a long random text, and change it here afterwards.",
+        pattern=re.compile(r"[!-~]{1,500}"),
+        is_secret=True,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +90,8 @@ class Aircall(Provider):
     """The provider ``aircall``. It has no state."""
 
     name: str = "aircall"
-
-    def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless these are exactly ``token`` (the webhook's), ``api_id`` and ``api_token``."""
-        check_fields(credentials, ("token", "api_id", "api_token"))
-        if ":" in credentials["api_id"]:
-            raise Invalid("api_id must not contain a colon: HTTP Basic does not allow it.", field="api_id")
+    title: str = "Aircall"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless the body's ``token`` equals a token in ``credentials``."""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials, Provider
+from vault.ports.telephony import CallDocuments, CredentialField, Credentials, Provider
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
 from vault.telephony.providers.plivo.callbacks import callback_name, listed_recording, parse_callback
@@ -27,10 +27,22 @@ HOSTS = ("*.plivo.com",)
 #: Older recordings are in Plivo's S3 buckets, which need no authentication.
 MEDIA_HOSTS = (*HOSTS, "s3.amazonaws.com", "*.s3.amazonaws.com")
 
-FIELDS: Mapping[str, re.Pattern[str]] = {
-    "auth_id": re.compile(r"[0-9A-Za-z_-]{1,64}"),
-    "auth_token": re.compile(r"[!-~]{1,512}"),
-}
+CREDENTIALS = (
+    CredentialField(
+        name="auth_id",
+        label="Auth ID",
+        hint="At the top of the console's home page, of the account that records.",
+        pattern=re.compile(r"[0-9A-Za-z_-]{1,64}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="auth_token",
+        label="Auth Token",
+        hint="At the top of the console's home page, beside the Auth ID.",
+        pattern=re.compile(r"[!-~]{1,512}"),
+        is_secret=True,
+    ),
+)
 NOT_FOUND = 404
 #: Plivo's maximum page size.
 PAGE = 20
@@ -41,14 +53,8 @@ class Plivo(Provider):
     """The provider ``plivo``. It has no state."""
 
     name: str = "plivo"
-
-    def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid, naming the field, unless these are exactly an ``auth_id`` and an ``auth_token``."""
-        if set(credentials) - set(FIELDS):
-            raise Invalid(f"credentials must contain only {' and '.join(FIELDS)}.", field="credentials")
-        for field, pattern in FIELDS.items():
-            if pattern.fullmatch(credentials.get(field, "")) is None:
-                raise Invalid(f"credentials must contain {field} as Plivo's console shows it.", field=field)
+    title: str = "Plivo"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless one of the tokens made a version 3 signature."""

@@ -17,7 +17,7 @@ from typing import ClassVar
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestRequest
 from vault.errors import Invalid, NotAuthentic
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import CallDocuments, CredentialField, Credentials
 from vault.telephony.parsing.forms import Form
 from vault.telephony.rest_api.replies import rest_base
 from vault.telephony.signatures.twilio_hmac import Claim, as_bytes, raw_claim, url_claims, verify_claims
@@ -28,13 +28,36 @@ from vault.telephony.twilio_api.provider_base import TwilioApiProvider
 #: Spaces and their media hosts.
 HOSTS = ("*.signalwire.com",)
 
-FORMATS: Mapping[str, re.Pattern[str]] = {
-    "signing_key": re.compile(r"[!-~]{1,256}"),
-    "project_id": re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
-    "api_token": re.compile(r"[!-~]{1,256}"),
-    #: The first label of <space>.signalwire.com.
-    "space": re.compile(r"[0-9a-z](?:[0-9a-z\-]{0,61}[0-9a-z])?"),
-}
+CREDENTIALS = (
+    CredentialField(
+        name="signing_key",
+        label="Signing key",
+        hint="On the API page of the dashboard; it is not the API token.",
+        pattern=re.compile(r"[!-~]{1,256}"),
+        is_secret=True,
+    ),
+    CredentialField(
+        name="project_id",
+        label="Project ID",
+        hint="On the API page of the dashboard, such as 00000000-0000-4000-8000-000000000000.",
+        pattern=re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="api_token",
+        label="API token",
+        hint="On the API page of the dashboard; it must be allowed to read and delete recordings.",
+        pattern=re.compile(r"[!-~]{1,256}"),
+        is_secret=True,
+    ),
+    CredentialField(
+        name="space",
+        label="Space",
+        hint="The first part of the address of your space: acme of acme.signalwire.com.",
+        pattern=re.compile(r"[0-9a-z](?:[0-9a-z\-]{0,61}[0-9a-z])?"),
+        is_secret=False,
+    ),
+)
 
 #: cXML has <Start> with <Stream> but without <Recording>, and an unknown element is an error: so the REST API starts
 #: the recording. It is not documented that an empty finishOnKey makes # a normal key: see ``unheard_keys``.
@@ -47,15 +70,13 @@ class SignalWire(TwilioApiProvider):
 
     prefix: ClassVar[str] = "/api/laml/2010-04-01"
     name: str = "signalwire"
+    title: str = "SignalWire"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     @property
     def unheard_keys(self) -> frozenset[str]:
         """Return ``#``, which ends the input."""
         return frozenset("#")
-
-    def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless these are exactly signing_key, project_id, api_token and space."""
-        events.check_credentials(credentials, FORMATS)
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless one of the signing keys signed the delivery in one of the schemes."""

@@ -11,6 +11,7 @@ The vault knows no REST API of the platform: the platform itself uses the vault'
 to everything that the vault would have to request.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +30,7 @@ from vault.domain.calls.call import (
 from vault.domain.calls.metadata import MAX_KEYS, MAX_VALUE, Metadata, is_key
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import Credentials, Provider
+from vault.ports.telephony import CredentialField, Credentials, Provider
 from vault.telephony.http.url import MAX_URL, parse_media_url
 from vault.telephony.parsing.json_fields import text
 from vault.telephony.parsing.phone_number import clean, normalize, one_line
@@ -39,6 +40,15 @@ from vault.telephony.signatures.standard_webhooks import secret_bytes, verify
 
 EVENTS = ("call.started", "call.ended", "recording.completed")
 DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
+CREDENTIALS = (
+    CredentialField(
+        name="secret",
+        label="Shared secret",
+        hint="whsec_ and the base64 of 24 to 64 random bytes; both sides have it.",
+        pattern=re.compile(r"[!-~]{1,500}"),
+        is_secret=True,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +56,12 @@ class Platform(Provider):
     """The provider ``platform``. It has no state."""
 
     name: str = "platform"
+    title: str = "Another platform, or your own software"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless this is exactly a ``secret`` of ``whsec_`` and base64."""
-        unknown = sorted(set(credentials) - {"secret"})
-        if unknown:
-            raise Invalid("credentials must contain only secret.", field="credentials")
-        if "secret" not in credentials:
-            raise Invalid("credentials must contain secret.", field="secret")
+        """Raise Invalid, naming the field, also for a secret that is not ``whsec_`` and base64."""
+        Provider.check_credentials(self, credentials)
         secret_bytes(credentials["secret"])
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:

@@ -32,9 +32,9 @@ from vault.domain.calls.provider_api import (
     RestRequest,
 )
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials, Provider
+from vault.ports.telephony import CallDocuments, CredentialField, Credentials, Provider
 from vault.rfc3339 import write_rfc3339
-from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref, text
+from vault.telephony.parsing.json_fields import Json, member, moment, ref, text
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.telnyx import texml
 from vault.telephony.providers.telnyx.events import (
@@ -64,6 +64,22 @@ EVENTS = (INITIATED, ANSWERED, HANGUP, SAVED, CONFERENCE_SAVED)
 #: ``filter=value``: the list filter for a recording without an id.
 FILTER = re.compile(r"(call_leg_id|call_session_id|conference_id)=(.{1,200})", re.DOTALL)
 PAGE = 100
+CREDENTIALS = (
+    CredentialField(
+        name="public_key",
+        label="Public key",
+        hint="In Mission Control under Keys & Credentials, Public Key: 44 characters.",
+        pattern=re.compile(r"[!-~]{1,500}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="api_key",
+        label="API key",
+        hint="In Mission Control under Keys & Credentials, API Keys.",
+        pattern=re.compile(r"[!-~]{1,500}"),
+        is_secret=True,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +87,12 @@ class Telnyx(Provider):
     """The provider ``telnyx``. It has no state."""
 
     name: str = "telnyx"
+    title: str = "Telnyx"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless these are exactly ``public_key`` (base64 of 32 bytes) and ``api_key``."""
-        check_fields(credentials, ("public_key", "api_key"))
+        """Raise Invalid, naming the field, also for a key that is not the base64 of 32 bytes."""
+        Provider.check_credentials(self, credentials)
         ed25519_key(credentials["public_key"])
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import Invalid
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import CallDocuments, CredentialField, Credentials
 from vault.telephony.http.url import PORTS, MediaUrl
 from vault.telephony.rest_api.replies import rest_base
 from vault.telephony.signatures.twilio_hmac import (
@@ -36,14 +36,40 @@ ORIGIN = "https://api.twilio.com"
 #: The hosts of media, including other regions (api.dublin.ie1.twilio.com).
 HOSTS = ("api.twilio.com", "*.twilio.com")
 
-#: The format of each credential. Subaccounts have their own sid and token.
-FORMATS: Mapping[str, re.Pattern[str]] = {
-    "account_sid": re.compile(r"AC[0-9A-Za-z]{32}"),
-    "auth_token": re.compile(r"[!-~]{1,256}"),
-    "shared_key_id": re.compile(r"[!-+\-.-~]{1,128}"),
-    "shared_key": re.compile(r"[!-~]{1,512}"),
-}
-OPTIONAL = frozenset({"shared_key_id", "shared_key"})
+#: Subaccounts have their own sid and token.
+CREDENTIALS = (
+    CredentialField(
+        name="account_sid",
+        label="Account SID",
+        hint="In the Console under Account Info: AC and 32 letters and digits.",
+        pattern=re.compile(r"AC[0-9A-Za-z]{32}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="auth_token",
+        label="Auth Token",
+        hint="In the Console under Account Info, of the same account or subaccount.",
+        pattern=re.compile(r"[!-~]{1,256}"),
+        is_secret=True,
+    ),
+    CredentialField(
+        name="shared_key_id",
+        label="Shared key SID",
+        hint="Only if webhooks are signed with a shared key; then with the key itself.",
+        pattern=re.compile(r"[!-+\-.-~]{1,128}"),
+        is_secret=False,
+        is_required=False,
+    ),
+    CredentialField(
+        name="shared_key",
+        label="Shared key",
+        hint="Only if webhooks are signed with a shared key; then with its SID.",
+        pattern=re.compile(r"[!-~]{1,512}"),
+        is_secret=True,
+        is_required=False,
+    ),
+)
+SHARED = frozenset({"shared_key_id", "shared_key"})
 
 #: Connection overrides: five retries after any failure. Without them Twilio does not retry a 5xx.
 OVERRIDES = "#rc=5&rp=all"
@@ -69,12 +95,14 @@ class Twilio(TwilioApiProvider):
 
     prefix: ClassVar[str] = "/2010-04-01"
     name: str = "twilio"
+    title: str = "Twilio"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless these are account_sid and auth_token, and both parts of a shared key or none."""
-        events.check_credentials(credentials, FORMATS, optional=OPTIONAL)
-        if len(OPTIONAL & set(credentials)) == 1:
-            missing = next(iter(OPTIONAL - set(credentials)))
+        """Raise Invalid, naming the field, also for one part of a shared key without the other."""
+        TwilioApiProvider.check_credentials(self, credentials)
+        if len(SHARED & set(credentials)) == 1:
+            missing = next(iter(SHARED - set(credentials)))
             raise Invalid(
                 "credentials must contain both shared_key_id and shared_key, or neither.", field=missing
             )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials, Provider
+from vault.ports.telephony import CallDocuments, CredentialField, Credentials, Provider
 from vault.telephony.providers.vonage.callbacks import FILE, callback_name, parse_callback
 from vault.telephony.providers.vonage.ncco import NccoDocuments
 from vault.telephony.rest_api.media_requests import own_hosts, takes_credentials
@@ -25,9 +25,29 @@ REST = "https://api.nexmo.com"
 #: Files are at api.nexmo.com, api-us.nexmo.com and similar hosts, and api-<region>.vonage.com.
 HOSTS = ("*.nexmo.com", "*.vonage.com")
 
-FIELDS = ("signature_secret", "application_id", "private_key")
-SECRET = re.compile(r"[!-~]{1,512}")
-APPLICATION = re.compile(r"[0-9A-Za-z-]{1,64}")
+CREDENTIALS = (
+    CredentialField(
+        name="signature_secret",
+        label="Signature secret",
+        hint="In the dashboard under API settings; it is not the API secret.",
+        pattern=re.compile(r"[!-~]{1,512}"),
+        is_secret=True,
+    ),
+    CredentialField(
+        name="application_id",
+        label="Application ID",
+        hint="In the dashboard under Applications, of the application that records.",
+        pattern=re.compile(r"[0-9A-Za-z-]{1,64}"),
+        is_secret=False,
+    ),
+    CredentialField(
+        name="private_key",
+        label="Private key",
+        hint="The whole text of private.key, whose public key the application has: RSA, 2048 to 4096 bits.",
+        pattern=re.compile(r"(?s:.)+"),
+        is_secret=True,
+    ),
+)
 GONE = 410
 
 
@@ -36,16 +56,12 @@ class Vonage(Provider):
     """The provider ``vonage``. It has no state."""
 
     name: str = "vonage"
+    title: str = "Vonage"
+    credential_fields: Sequence[CredentialField] = CREDENTIALS
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid, naming the field, unless these are exactly FIELDS and the key can sign."""
-        if set(credentials) - set(FIELDS):
-            raise Invalid(f"credentials must contain only {', '.join(FIELDS)}.", field="credentials")
-        for field, pattern in (("signature_secret", SECRET), ("application_id", APPLICATION)):
-            if pattern.fullmatch(credentials.get(field, "")) is None:
-                raise Invalid(
-                    f"credentials must contain {field} as Vonage's dashboard shows it.", field=field
-                )
+        """Raise Invalid, naming the field, also for a key that cannot sign."""
+        Provider.check_credentials(self, credentials)
         check_rsa_key(credentials.get("private_key", ""))
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:

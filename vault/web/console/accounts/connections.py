@@ -1,31 +1,34 @@
 """Connections to telephony platforms: list them, make one, show what to enter at the platform, and delete one."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
 
 from fastapi import Path, Response
 
 from vault.domain.audit_log.grantors import scopes_beyond
-from vault.services.accounts.connections import ConnectionView
+from vault.errors import Invalid
+from vault.ports.telephony import Provider
 from vault.web.console.access import require_grantable
+from vault.web.console.accounts.connection_form import (
+    connection_request,
+    connection_values,
+    form_field,
+    free_name,
+    shown_credentials,
+)
 from vault.web.console.acts import acts
-from vault.web.console.forms import Form, checked, require_name
+from vault.web.console.forms import require_name
 from vault.web.console.here import Here, Tab, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.route import console_router
-from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext, translatable, translated
-from vault.web.schemas.accounts.settings import ConnectionIn
 
 router = console_router()
 Setting = Annotated[Here, needs("settings:write")]
 Name = Annotated[str, Path(max_length=128)]
 SECTION: Final = "Connections"
-#: Credentials that a form can hold; no platform has more.
-CREDENTIALS: Final = 6
-#: Of those that are still valid while secrets change.
-PREVIOUS: Final = 3
 #: The page of the account's own settings, which is a tab of this section.
 ACCOUNT: Final = "/account"
 #: The page of endpoints that receive events, which is another one.
@@ -86,31 +89,68 @@ async def show_connections(here: Setting) -> Response:
 
 @router.get("/connections/new")
 async def show_connection_form(here: Setting) -> Response:
-    """Show the form of a connection: a new one, or that which ``from`` names, without its credentials."""
-    name, values = here.query("from", most=128), {"title": "main"}
-    if name and here.mistake is None:
-        values = _values(await here.vault.accounts.connections.read(here.account_id, name))
+    """Show the platforms to choose from, or the form of one: ``from`` names a connection to change."""
+    views = await here.vault.accounts.connections.list(here.account_id)
+    platform = _platform(here, here.form.text("provider") or here.query("provider", most=128))
+    name, values = here.form.text("changes") or here.query("from", most=128), dict[str, str]()
+    if name:
+        view = await here.vault.accounts.connections.read(here.account_id, name)
+        platform, values = _platform(here, view.connection.provider), connection_values(view)
+    if platform is None:
+        return TAB.page(
+            here,
+            "connection_platforms.html",
+            gettext("Connect a platform"),
+            platforms=sorted(here.vault.accounts.connections.providers.values(), key=_place),
+        )
+    values["title"] = free_name(platform.name, {view.connection.name for view in views})
+    if here.mistake is not None:
+        here = replace(here, mistake=here.mistake.renamed(lambda field: form_field(platform, field)))
     return TAB.page(
         here,
         "connection_new.html",
-        gettext("Connect a platform"),
-        providers=[(name, name) for name in sorted(here.vault.accounts.connections.providers)],
-        credentials=CREDENTIALS,
-        previous=PREVIOUS,
+        gettext("Change the connection %(name)s", name=name) if name else gettext("Connect a platform"),
+        platform=platform,
+        changes=name,
+        credentials=shown_credentials(platform),
         values=here.values(values),
     )
 
 
 @acts(router, "/connections", again=show_connection_form)
 async def set_connection(here: Setting) -> str:
-    """Connect the account to a platform, or change the connection of this name."""
-    body = checked(ConnectionIn, _body(here.form))
+    """Connect the account to a platform, or change the connection that ``changes`` names."""
+    platform = _platform(here, here.form.text("provider"))
+    if platform is None:
+        raise WordedInvalid(gettext("Choose a platform."), field="provider")
+    name = here.form.text("changes") or here.form.text("title")
+    request = connection_request(platform, here.form, await _wrong_name(here))
     require_grantable(scopes_beyond("connection", here.allows))
-    name = here.form.text("title")
-    made, _, _ = await here.vault.accounts.connections.set(
-        here.account_id, name, body.wanted(), actor=here.actor
-    )
+    made, _, _ = await here.vault.accounts.connections.set(here.account_id, name, request, actor=here.actor)
     return f"/connections/{made.name}?done=connected"
+
+
+async def _wrong_name(here: Here) -> Sequence[Invalid]:
+    """Return what is wrong with the name of a new connection: one of the same name would be changed."""
+    if here.form.text("changes"):
+        return ()
+    name = here.form.text("title")
+    if not name:
+        return (WordedInvalid(gettext("This is needed."), field="title"),)
+    views = await here.vault.accounts.connections.list(here.account_id)
+    if name not in {view.connection.name for view in views}:
+        return ()
+    text = gettext("A connection has this name. Choose another one, or change that connection on its page.")
+    return (WordedInvalid(text, field="title"),)
+
+
+def _platform(here: Here, name: str) -> Provider | None:
+    return here.vault.accounts.connections.providers.get(name)
+
+
+def _place(platform: Provider) -> tuple[bool, str]:
+    """Return where a platform stands in the list: by its name, software of one's own last."""
+    return platform.is_own_software, platform.title
 
 
 @router.get("/connections/{connection}")
@@ -134,38 +174,6 @@ async def delete_connection_page(here: Setting, connection: Name) -> str:
     require_name(here.form, connection)
     await here.vault.accounts.connections.delete(here.account_id, connection, actor=here.actor)
     return "/connections?done=disconnected"
-
-
-def _body(form: Form) -> dict[str, Any]:
-    """Return the body that REST takes. A credential without a name is none."""
-    body: dict[str, Any] = {
-        "provider": form.text("provider"),
-        "credentials": _pairs(form, "credential", "secret", CREDENTIALS),
-        "previous_credentials": _pairs(form, "previous", "previous_secret", PREVIOUS) or None,
-        "delete_refused": form.text("delete_refused") == "on",
-        "pause_refused": form.text("pause_refused") == "on",
-    }
-    body |= {name: form.text(name) for name in ("api_base", "next_url") if form.text(name)}
-    if form.text("collect_from"):
-        body["collect_from"] = moment_text(form.text("collect_from"))
-    if form.text("delete_at_source"):
-        body["delete_at_source"] = form.text("delete_at_source") == "yes"
-    return body
-
-
-def _pairs(form: Form, name: str, secret: str, most: int) -> dict[str, str]:
-    pairs = ((form.text(f"{name}.{n}"), form.text(f"{secret}.{n}")) for n in range(most))
-    return {name: secret for name, secret in pairs if name}
-
-
-def _values(view: ConnectionView) -> dict[str, str]:
-    """Return the fields of the form, as a connection fills them; an empty ``collect_from`` keeps the stored one."""
-    one = view.connection
-    values = {"title": one.name, "provider": one.provider, "delete_at_source": "no"}
-    values |= {name: text for name in ("api_base", "next_url") if (text := getattr(one, name))}
-    if one.delete_at_source:
-        values["delete_at_source"] = "yes"
-    return values | {name: "on" for name in ("delete_refused", "pause_refused") if getattr(one, name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
