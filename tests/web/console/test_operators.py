@@ -1,6 +1,5 @@
 """An operator who signs in at a provider, in the console."""
 
-import html
 import re
 import secrets
 from dataclasses import replace
@@ -13,6 +12,7 @@ from tests.support.console import OWN
 from tests.support.provider_scene import Scene
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
+from tests.web.console.test_lists import links_of
 from vault.domain.sign_in.connection import OPERATORS, ProviderSettings, RoleMapping
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.web.console.sign_in import choose_account
@@ -102,12 +102,15 @@ def test_an_operator_finds_an_account_among_many(house: House, monkeypatch: pyte
     monkeypatch.setattr(choose_account, "_PAGE", 2)
     tenants = sorted(Tenant.open(house.admin).name for _ in range(3))
     operator = signed_in_operator(house, "*")
-    seen, path = list[str](), "/console"
-    while path:
-        page = operator.get(path).text
-        seen += re.findall(r'href="/console/accounts/([^"/]+)"', page)
-        more = re.search(r'href="(\?after=[^"]+)"', page)
-        path = f"/console{html.unescape(more[1])}" if more else ""
+    page = operator.get("/console")
+    pages = [page]
+    while "More" in links_of(page):
+        page = operator.get(links_of(page)["More"])
+        pages.append(page)
+    shown = [re.findall(r'href="/console/accounts/([^"/]+)"', one.text) for one in pages]
+    seen = [name for names in shown for name in names]
+    back = operator.get(links_of(pages[-1])["Previous page"])
+    assert re.findall(r'href="/console/accounts/([^"/]+)"', back.text) == shown[-2]
     assert [name for name in seen if name in tenants] == tenants
     assert seen == sorted(set(seen))
     went = operator.get("/console", params={"account": tenants[1]})

@@ -1,8 +1,9 @@
 """The overview: what needs somebody, the chart with its table, and the poll of an open page."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
-from tests.support.console import MARKUP, furnished, sign_in
+from tests.support.console import MARKUP, form_of, furnished, sign_in
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
 from vault.database.stores.retention.retention_policies import RetentionRun
@@ -43,6 +44,21 @@ def test_the_overview_counts_what_the_account_has(house: House):
     assert "style=" not in page
     narrow = sign_in(house, tenant.name, "recordings:read").get(base).text
     assert "Open requests" not in narrow
+
+
+def test_the_switch_says_who_set_it(house: House, tenant: Tenant):
+    """By name, also in its history, and to switch on is no danger."""
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"
+    for enabled in ("off", "on", "off"):
+        form = form_of(client.get(base), f"{base}/recording-switch") | {"name": tenant.name}
+        assert form["enabled"] == enabled
+        assert client.post(f"{base}/recording-switch", data=form).status_code == 303
+    page = client.get(base).text
+    assert not re.findall(r"\b(?:key|per)_[0-9a-f]{8,}(?![^<]*>)", page)
+    assert len(re.findall(r'<bdi class="name" title="key_\w+">test</bdi>', page)) == 4
+    assert '<button type="submit" class="primary">Switch recording on</button>' in page
+    tenant.switch(enabled=True)
+    assert '<button type="submit" class="danger">Switch recording off</button>' in client.get(base).text
 
 
 def test_a_poll_costs_nothing_while_nothing_changes(house: House):

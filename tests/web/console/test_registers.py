@@ -8,8 +8,10 @@ import pytest
 
 from tests.support.console import form_of, sign_in
 from tests.support.register_entries import PROFILE, put, record
-from tests.support.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link, tone
 from tests.support.web_house import AUDIO, House
+from tests.web.console.test_lists import links_of, rows_of
+from vault.web.console.registers import disclosures
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -141,10 +143,50 @@ def test_a_listener_is_found_among_the_disclosures(house: House, tenant: Tenant)
     client, path = sign_in(house, tenant.name, "audit:read"), f"{base(tenant)}/disclosures"
     assert "Kim Doe" in client.get(path).text
     found = client.post(path, data={"recipient": "kim doe", "recording": recording})
-    assert '<td data-label="Listener">Kim Doe</td>' in found.text
-    assert "There is no such disclosure." in client.post(path, data={"recipient": "Lee"}).text
+    assert found.status_code == 303
+    where = found.headers["location"]
+    assert (recording in where, "kim" in where) == (True, False)
+    assert '<td data-label="Listener">Kim Doe</td>' in client.get(where).text
+    none = client.get(client.post(path, data={"recipient": "Lee"}).headers["location"])
+    assert "There is no such disclosure." in none.text
+    assert 'value="Lee"' in none.text
     wrong = client.post(path, data={"from": "yesterday"})
     assert 'id="wrong-from"' in wrong.text
+
+
+def test_disclosures_lead_on_and_back(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch):
+    """With the filter of a listener, whose name stands in no address; each page is there as CSV."""
+    monkeypatch.setattr(disclosures, "_PAGE", 1)
+    recording = tenant.uploaded(AUDIO)
+    for name in ("Kim Doe", "Lee", "Kim Doe"):
+        assert open_link(house.client(), tenant.link(recording, listener=name)["url"]).status_code == 303
+    client, path = sign_in(house, tenant.name, "audit:read"), f"{base(tenant)}/disclosures"
+    first = client.get(client.post(path, data={"recipient": "Kim Doe"}).headers["location"])
+    second = client.get(links_of(first)["More"])
+    for page in (first, second):
+        assert [row[3] for row in rows_of(client, page)] == ["Listener", "Kim Doe"]
+        assert "Kim" not in str(page.url)
+    times = [rows_of(client, page)[1][0] for page in (first, second)]
+    assert times == sorted(times)
+    assert second.text.count("<tbody>") == 1
+    assert client.get(links_of(second)["Previous page"]).text.count("Kim Doe") == first.text.count("Kim Doe")
+    assert client.get(links_of(second)["Previous page"]).url == first.url
+
+
+def test_what_was_played_stands_beside_what_was_sent(house: House, tenant: Tenant):
+    """Seconds that two sessions reported, each counted once in its own; a session that reported nothing has none."""
+    recording = tenant.uploaded(tone(90.0))
+    reports = {"Kim": [[[0, 10]], [[5, 12], [60, 75]]], "Lee": [[[0, 3]]], "Max": []}
+    for name, spans in reports.items():
+        browser = house.client()
+        session = open_link(browser, tenant.link(recording, listener=name)["url"]).headers["location"]
+        for one in spans:
+            assert browser.post(f"{session}/heard", json={"spans": one}).status_code == 204
+    told = tenant.http.get(tenant.url("/disclosures")).json()["items"]
+    assert {one["recipient"]: one["heard_seconds"] for one in told} == {"Kim": 27, "Lee": 3, "Max": None}
+    page = sign_in(house, tenant.name, "audit:read").get(f"{base(tenant)}/disclosures").text
+    played = re.findall(r'data-label="Player reports"[^>]*>([^<]+)<', page)
+    assert played == ["0:27", "0:03", "\N{EN DASH}"]
 
 
 def test_an_authority_is_answered_and_counted(house: House, tenant: Tenant):

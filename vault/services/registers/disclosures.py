@@ -1,7 +1,7 @@
 """The disclosures of an account: who really got which recording, from the access log (GDPR art. 15(1)(c), C-154/21)."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -9,17 +9,20 @@ from typing import Final, Literal
 from vault.database.interface import Database
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.audit_log.listening import Span, heard, union
 from vault.domain.folded_text import folded
 from vault.domain.registers.entries import Recipient
-from vault.errors import NotFound
+from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.registers.sealed_entries import SealedEntries
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 
 DisclosureKind = Literal["playback", "download", "key_export", "number_look_up", "hand_over"]
 _KINDS: Mapping[EventType, DisclosureKind] = {
     "playback.open": "playback",
     "playback.grant": "playback",
+    "playback.heard": "playback",
     "download.grant": "download",
     "key.exported": "key_export",
     "handover.looked_up": "number_look_up",
@@ -56,6 +59,13 @@ class Disclosure:
     link_id: str | None
     #: Bytes of audio that were granted; a range that was granted twice counts twice.
     granted: int = 0
+    #: Whole seconds [first, end) that the player reported as played, which nobody can check.
+    heard: tuple[Span, ...] = ()
+
+    @property
+    def heard_seconds(self) -> int | None:
+        """Return how many seconds the player reported as played, each counted once; None if it reported nothing."""
+        return sum(end - first for first, end in self.heard) if self.heard else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,7 @@ class _Page:
     limit: int
     listeners: ListenerNames
     vendors: "VendorNames"
+    data_keys: AccountDataKeys
     found: dict[tuple[str, ...], Disclosure] = field(default_factory=dict)
 
     async def add(self, logged: LoggedEvent) -> bool:
@@ -104,7 +115,15 @@ class _Page:
             )
         if event.first is not None and event.end is not None:
             self.found[name].granted += event.end - event.first
+        if event.type == "playback.heard":
+            await self._hear(self.found[name], event)
         return True
+
+    async def _hear(self, disclosure: Disclosure, event: AccessEvent) -> None:
+        """Add what a player reported; nothing of a report whose key is destroyed or whose bytes were changed."""
+        with suppress(NotFound, Tampered):
+            detail = await self.data_keys.open_detail(event)
+            disclosure.heard = union((*disclosure.heard, *heard([detail.get("heard", "")])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +158,7 @@ class Disclosures:
     database: Database
     ring: KeyRing
     recipients: SealedEntries[Recipient]
+    data_keys: AccountDataKeys
 
     async def page(
         self, account_id: str, wanted: DisclosureFilter, *, start: int, limit: int
@@ -153,6 +173,7 @@ class Disclosures:
             limit=limit,
             listeners=ListenerNames(database=self.database, ring=self.ring),
             vendors=VendorNames(database=self.database, recipients=self.recipients),
+            data_keys=self.data_keys,
         )
         scan = EventScan(
             database=self.database, account_id=account_id, recording_id=wanted.recording_id, next_start=start

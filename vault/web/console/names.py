@@ -31,14 +31,16 @@ _PAGES: Final = {
 
 
 async def fill_marks(request: Request, response: Response) -> None:
-    """Put names and the bell in the place of the marks of a page of an account."""
+    """Put names, the bell and links in the place of the marks of a page; a page of no account has only links."""
     allowed: Console | None = getattr(request.state, "console", None)
-    if allowed is None or response.media_type != "text/html":
+    if response.media_type != "text/html":
         return
     page = before = bytes(response.body).decode()
-    if BELL in page:
-        page = page.replace(BELL, await _bell(request, allowed))
-    page = fill_pages(request, fill_problems(request, await _named(request, allowed, page)))
+    if allowed is not None:
+        if BELL in page:
+            page = page.replace(BELL, await _bell(request, allowed))
+        page = fill_problems(request, await _named(request, allowed, page))
+    page = fill_pages(request, page)
     if page is not before:
         response.body = page.encode()
         response.headers["Content-Length"] = str(len(response.body))

@@ -20,6 +20,8 @@ from vault.web.schemas.accounts.settings import AccountIn
 router = console_router("/console")
 #: Accounts on a page.
 _PAGE: Final = 100
+#: Stands for a dot in a cursor: dots part the cursors of a way back, and no name has this sign.
+_DOT: Final = "~"
 
 
 class _NewAccount(AccountIn):
@@ -46,13 +48,13 @@ async def accounts_page(
             return see_other(path_of((await vault.accounts.accounts.find(wanted)).ref))
         except NotFound:
             pass
-    after = request.query_params.get("after", "")[:128] or None
+    after = request.query_params.get("cursor", "")[:128].replace(_DOT, ".") or None
     found = await vault.accounts.accounts.list(None, after=after, limit=_PAGE + 1)
     return translated_page(
         "console/accounts.html",
         status=404 if wanted else 200 if mistake is None else mistake.status,
         accounts=found[:_PAGE],
-        following=found[_PAGE - 1].ref if len(found) > _PAGE else None,
+        following=found[_PAGE - 1].ref.replace(".", _DOT) if len(found) > _PAGE else None,
         is_first=after is None,
         path_of=path_of,
         wanted=wanted,

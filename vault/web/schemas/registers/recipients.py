@@ -178,11 +178,13 @@ class DisclosureOut(BaseModel):
     link: str | None
     #: Bytes of audio that were granted; a range that was granted twice counts twice.
     granted: int
+    #: Seconds that the player reported as played, each counted once; nobody can check it. Null without a report.
+    heard_seconds: int | None
 
     @classmethod
     def of(cls, disclosure: Disclosure) -> "DisclosureOut":
         """Show a disclosure."""
-        same = ("index", "at", "kind", "recipient", "actor", "granted")
+        same = ("index", "at", "kind", "recipient", "actor", "granted", "heard_seconds")
         return cls(
             **{name: getattr(disclosure, name) for name in same},
             recording=disclosure.recording_id,
