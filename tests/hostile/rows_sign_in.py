@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, TEXT, Shape, repeated, within
 from vault.domain.sign_in.attempt import own_path
-from vault.domain.sign_in.connection import _check_issuer
+from vault.domain.sign_in.connection import check_issuer
 from vault.domain.sign_in.passkey import _MAX_ANSWER, check_registration, read_assertion
 from vault.domain.sign_in.provider_metadata import parse_metadata
 from vault.domain.sign_in.relying_party import RelyingParty
@@ -128,7 +128,7 @@ ROWS = [
         parse=lambda data: parse_metadata(data, "https://idp.example"),
         shapes={**JSON, "complete": _metadata},
     ),
-    Row(name="issuer", parse=text(_check_issuer), shapes=TEXT, limit=4 * KIB),
+    Row(name="issuer", parse=text(check_issuer), shapes=TEXT, limit=4 * KIB),
     Row(name="passkey", parse=text(read_assertion), shapes=_ANSWERS, limit=_MAX_ANSWER),
     Row(
         name="new passkey",

@@ -4,7 +4,7 @@ It stands above the subjects, because the services that do the acts ask for the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from vault.domain.accounts.account import Scope
@@ -114,7 +114,7 @@ class ApprovedActs:
             "sign_in_connection": lambda by, sent: self.sign_in_connections.set(
                 by.account_id,
                 sent["name"],
-                self.bodies.sign_in_connection(sent["connection"]),
+                replace(self.bodies.sign_in_connection(sent["connection"]), id=sent.get("id")),
                 sealed_secret=sent["sealed_secret"],
                 actor=by.actor,
                 approved=by,

@@ -135,6 +135,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
         "keys:write",
         {"title": "own", "issuer": "https://id.example", "client_id": "c"},
     ),
+    ("POST", "/access/sign-in/test"): ("keys:write", {"issuer": "http://id.example"}),
     ("POST", "/access/sign-in/{provider}/deletion"): ("keys:write", {"name": "nobody"}),
     ("GET", "/access/keys"): ("keys:write", None),
     ("POST", "/access/keys"): ("keys:write", {"title": "a", "scopes": "keys:write"}),

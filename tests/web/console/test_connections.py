@@ -1,5 +1,6 @@
 """Connections at the console: what came in last, keys that sign links, cuts, and sign-in providers."""
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -161,6 +162,11 @@ def test_a_sign_in_provider_is_connected_changed_and_deleted(house: House, tenan
     made = client.post(path, data=form | {"nonce": "2"})
     assert made.headers["location"] == f"{path}/own?done=sign_in_set", made.text
     one = tenant.http.get(tenant.url("/sign-in-connections/own")).json()
+    # The address that was entered at the provider before is that of the connection.
+    assert one["redirect_uri"] in wrong.text
+    assert one["redirect_uri"] not in client.get(f"{path}/new").text
+    taken = client.post(path, data=form | {"nonce": "t"})
+    assert (taken.status_code, 'id="wrong-title"' in taken.text) == (422, True)
     assert (one["claim"], one["has_secret"]) == (["realm_access", "roles"], True)
     assert [(role["value"], role["role"]) for role in one["roles"]] == [
         (MARKUP, "listener"),
@@ -170,7 +176,10 @@ def test_a_sign_in_provider_is_connected_changed_and_deleted(house: House, tenan
     assert one["redirect_uri"] in page.text
     assert "s3cret-of-ours" not in page.text
     assert MARKUP not in page.text
+    del form["seed"]
     form |= form_of(page, path) | {"client_secret": "", "roles.2.value": ""}
+    odd = client.post(path, data=form | {"nonce": "o", "issuer": "http://id.example"})
+    assert "Back-channel logout URI" in odd.text
     assert client.post(path, data=form).is_redirect
     changed = tenant.http.get(tenant.url("/sign-in-connections/own")).json()
     assert (changed["has_secret"], len(changed["roles"])) == (True, 1)
@@ -180,6 +189,45 @@ def test_a_sign_in_provider_is_connected_changed_and_deleted(house: House, tenan
     gone = client.post(f"{path}/own/deletion", data={"nonce": "5", "name": "own"})
     assert gone.headers["location"].endswith("done=sign_in_deleted")
     assert tenant.http.get(tenant.url("/sign-in-connections/own")).status_code == 404
+
+
+def test_a_sign_in_provider_is_tested_before_it_is_saved(house: House, tenant: Tenant):
+    """Nothing is stored, what was typed stays with its secret, and a wrong field is told as when it is saved."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/access/sign-in"
+    form = form_of(client.get(f"{path}/new"), path)
+    form |= {"title": "own", "client_id": "vault", "client_secret": "s3cret-of-ours", "scopes": "openid"}
+    form |= {"claim": "groups", "issuer": "https://127.0.0.1"}
+    tested = client.post(f"{path}/test", data=form)
+    assert tested.status_code == 200
+    assert "The sign-in provider cannot be used" in tested.text
+    assert 'value="s3cret-of-ours"' in tested.text
+    assert form["seed"] in tested.text
+    wrong = client.post(f"{path}/test", data=form | {"issuer": "http://id.example"})
+    assert 'id="wrong-issuer"' in wrong.text
+    assert tenant.http.get(tenant.url("/sign-in-connections")).json()["items"] == []
+
+
+def test_a_sign_in_provider_that_was_approved_has_the_address_of_its_form(house: House, tenant: Tenant):
+    """The administrator entered it at the provider before a second person approved the connection."""
+    path = f"{base(tenant)}/access/sign-in"
+    rule = {"enabled": True, "verbs": ["sign_in_connection"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    client = sign_in(house, tenant.name)
+    page = client.get(f"{path}/new")
+    shown = re.search(r"console/callback/idp_[0-9a-f]{32}", page.text)
+    form = form_of(page, path) | {"title": "own", "client_id": "vault", "client_secret": "s3cret-of-ours"}
+    form |= {"scopes": "openid", "claim": "groups", "issuer": "https://id.example"}
+    assert client.post(path, data=form).is_redirect
+    (waits,) = tenant.http.get(tenant.url("/approvals")).json()["items"]
+    keys = house.vault.accounts.api_keys
+    _, key = house.call(keys.issue, name="second", scopes=["*"], account_id=None, actor="operator")
+    second = house.client({"Authorization": f"Bearer {key.text}"})
+    said = {"decision": "approve", "digest": waits["digest"]}
+    done = second.post(tenant.url(f"/approvals/{waits['id']}"), json=said)
+    assert done.json().get("state") == "executed", done.text
+    made = tenant.http.get(tenant.url("/sign-in-connections/own")).json()
+    assert shown is not None
+    assert made["redirect_uri"].endswith(shown[0])
 
 
 def test_a_connection_is_changed_without_losing_its_settings(house: House, tenant: Tenant):

@@ -156,7 +156,7 @@ def decode_profile(text: str) -> Profile:
 
 def check_settings(settings: ProviderSettings) -> None:
     """Raise Invalid, naming the field, unless the settings can be used."""
-    _check_issuer(settings.issuer)
+    check_issuer(settings.issuer)
     if "openid" not in settings.scopes:
         raise Invalid("scopes must contain openid.", field="scopes")
     if not all(map(_SCOPE.fullmatch, settings.scopes)):
@@ -225,7 +225,8 @@ def with_ids(
     return settings, [mapping for mapping in roles if mapping.id not in earlier_ids], gone
 
 
-def _check_issuer(issuer: str) -> None:
+def check_issuer(issuer: str) -> None:
+    """Raise Invalid unless it is https, or plain http on this machine, and nothing but an address."""
     parts = split_url(issuer)
     plain = parts.scheme == "http" and is_loopback(parts.hostname)
     usable = (

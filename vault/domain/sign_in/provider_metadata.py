@@ -1,16 +1,20 @@
 """The discovery document of a provider (OpenID Connect Discovery 1.0), as far as a sign-in needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.domain.strict_json import read_object
 from vault.domain.urls import split_url
+from vault.sentence import Sentence
 
 #: Maximum bytes of the document; those of large providers have 3,000.
 MAX_DOCUMENT: Final = 128 * 1024
 _MAX_URL: Final = 2000
+_DISCOVERY: Final = "/.well-known/openid-configuration"
+#: Without these nobody signs in.
+_NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class ProviderMetadata:
 
 def discovery_url(issuer: str) -> str:
     """Return the address of the discovery document."""
-    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+    return issuer.rstrip("/") + _DISCOVERY
 
 
 def parse_metadata(data: bytes, issuer: str) -> ProviderMetadata:
@@ -55,6 +59,44 @@ def parse_metadata(data: bytes, issuer: str) -> ProviderMetadata:
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
         secret_in_form=not by_header,
     )
+
+
+def metadata_problems(data: bytes, issuer: str) -> Sequence[str]:
+    """Return a sentence for each thing for which ``parse_metadata`` refuses a discovery document."""
+    try:
+        document = read_object(data, MAX_DOCUMENT)
+    except ValueError:
+        return ["The provider's discovery document is not a JSON object."]
+    found: list[str] = []
+    said = document.get("issuer")
+    if said != issuer:
+        is_shown = isinstance(said, str) and len(said) <= _MAX_URL and said.isascii() and said.isprintable()
+        text = Sentence(
+            "The provider calls itself %(issuer)s. Enter exactly that as the issuer.", issuer=said
+        )
+        found.append(text if is_shown else "The provider's discovery document names no issuer.")
+    for name in _NEEDED:
+        if _optional_endpoint(document, name, issuer) is None:
+            text = Sentence("The provider's discovery document has no %(name)s that can be used.", name=name)
+            found.append(text)
+    return found
+
+
+def metadata_notes(data: bytes, scopes: Sequence[str], claim: str) -> Sequence[str]:
+    """Return a sentence for each scope and claim that a valid discovery document does not list, which may work."""
+    document = read_object(data, MAX_DOCUMENT)
+    listed = {name: document.get(f"{name}_supported") for name in ("scopes", "claims")}
+    found: list[str] = [
+        Sentence("The provider does not list the scope %(name)s.", name=scope)
+        for scope in scopes
+        if isinstance(listed["scopes"], list) and scope not in listed["scopes"]
+    ]
+    if isinstance(listed["claims"], list) and claim not in listed["claims"]:
+        text = Sentence(
+            "The provider does not list the claim %(name)s. See to it that its ID tokens have it.", name=claim
+        )
+        found.append(text)
+    return found
 
 
 def _optional_endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str | None:

@@ -11,13 +11,20 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.domain.calls.provider_api import RestReply, RestRequest
-from vault.domain.sign_in.provider_metadata import ProviderMetadata, discovery_url, parse_metadata
+from vault.domain.sign_in.provider_metadata import (
+    ProviderMetadata,
+    discovery_url,
+    metadata_notes,
+    metadata_problems,
+    parse_metadata,
+)
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.domain.sign_in.signed_token import ProviderKey, knows, parse_key_set
 from vault.domain.urls import split_url
 from vault.errors import FetchFailed, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.telephony import RestClient
+from vault.sentence import Sentence, sentence_of
 
 _FRESH: Final = timedelta(minutes=30)
 _MAX_AGE: Final = timedelta(hours=1)
@@ -36,6 +43,14 @@ class ProviderDocuments:
     fetched_at: datetime
     #: The last fetch of the key set, also one that failed.
     asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCheck:
+    """What is wrong with the documents of a provider, and what may be, in sentences."""
+
+    problems: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +76,32 @@ class FetchProviderDocuments:
                 if issuer not in self._known:
                     self._locks.pop(issuer, None)
 
+    async def check(self, issuer: str, scopes: Sequence[str], claim: str) -> ProviderCheck:
+        """Fetch the documents of an issuer now, and return all that is wrong with them. Nothing is cached."""
+        address = discovery_url(issuer)
+        try:
+            reply = await self.send("GET", address, {"accept": "application/json"})
+        except Unavailable as error:
+            return ProviderCheck(problems=[sentence_of(error)])
+        if reply.status != _OK:
+            text = Sentence(
+                "The provider answers %(status)s at %(address)s. Is this the issuer?",
+                status=reply.status,
+                address=address,
+            )
+            return ProviderCheck(problems=[text])
+        if problems := metadata_problems(reply.body, issuer):
+            return ProviderCheck(problems=problems)
+        try:
+            has_key = bool(await self._keys(parse_metadata(reply.body, issuer)))
+        except Unavailable as error:
+            return ProviderCheck(problems=[sentence_of(error)])
+        except SignInRefused:
+            has_key = False
+        if not has_key:
+            return ProviderCheck(problems=["The provider's key set has no key that can be used."])
+        return ProviderCheck(problems=[], notes=metadata_notes(reply.body, scopes, claim))
+
     async def send(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> RestReply:
@@ -70,7 +111,8 @@ class FetchProviderDocuments:
         try:
             return await self.rest.send(wanted)
         except FetchFailed as error:
-            raise Unavailable(f"The sign-in provider cannot be used: {error}") from None
+            text = Sentence("The sign-in provider cannot be used: %(error)s", error=error)
+            raise Unavailable(text) from None
 
     async def _current(self, issuer: str, token: str | None) -> ProviderDocuments:
         known, now = self._known.get(issuer), self.clock()

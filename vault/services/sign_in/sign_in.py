@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -29,6 +29,7 @@ from vault.services.sign_in.person_session import (
     require_provisioned,
     session_of,
 )
+from vault.services.sign_in.provider_documents import ProviderCheck
 from vault.services.sign_in.session_ends import log_ends
 
 
@@ -61,6 +62,10 @@ class SignIn:
     identify_people: IdentifyPeople
     hashes: ProvisioningHashes
     clock: Clock
+
+    async def check_provider(self, issuer: str, scopes: Sequence[str], claim: str) -> ProviderCheck:
+        """Return what is wrong with the documents of a provider, before people sign in there."""
+        return await self.provider.documents.check(issuer, scopes, claim)
 
     async def begin(self, connection_id: str, *, return_path: str | None, fresh: bool = False) -> Begun:
         """Begin an attempt; ``fresh``: the provider asks the person again, for a verification.

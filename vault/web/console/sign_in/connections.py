@@ -1,20 +1,25 @@
 """Sign-in connections of an account: a provider, the vault's client there, and who gets which role."""
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
 from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
-from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
-from vault.web.console.acts import acts
+from vault.domain.ids import Token
+from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection, check_issuer
+from vault.services.sign_in.provider_documents import ProviderCheck
+from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.here import Here, Tab, needs
-from vault.web.console.mistakes import WordedForbidden
+from vault.web.console.mistakes import MISTAKES, WordedForbidden, WordedInvalid
 from vault.web.console.route import console_router
+from vault.web.console.sign_in.limits import check_rate, count_begun
 from vault.web.console.sign_in.members import SECTION, TABS
-from vault.web.http.translations import gettext
+from vault.web.http.translations import gettext, translatable
 from vault.web.routes.sign_in import arguments_of
 from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut
 
@@ -24,13 +29,32 @@ Name = Annotated[str, Path(max_length=64)]
 _PATH: Final = "/access/sign-in"
 #: Rows for further mappings of a value to a role; saving gives as many again.
 _SPARE: Final = 4
+_TAKEN: Final = translatable(
+    "A connection has this name. Choose another one, or change that connection on its page."
+)
 _DEFAULTS: Final = {"scopes": "openid profile", "claim": "groups"}
 
 
 @router.get("/access/sign-in/new")
 async def show_sign_in_form(here: Granting) -> Response:
-    """Show the form of a connection."""
-    return _form(here, here.values(_DEFAULTS))
+    """Show the form of a new connection, or the one that was sent."""
+    return await _sent_form(here)
+
+
+@router.post("/access/sign-in/test")
+@comes_back(show_sign_in_form)
+async def test_sign_in_provider(here: Granting) -> Response:
+    """Fetch the documents of the provider that the form names, and say what is wrong with them. Nothing is stored."""
+    check_rate(here.request)
+    count_begun(here.request)
+    here = await here.with_form()
+    try:
+        body = checked(SignInConnectionIn, _body(here.form))
+        check_issuer(body.issuer)
+    except MISTAKES as error:
+        return await _sent_form(here.wrong(error))
+    check = await here.vault.sign_in.sign_in.check_provider(body.issuer, body.scopes, body.claim[0])
+    return await _sent_form(here, check)
 
 
 @router.get("/access/sign-in/{provider}")
@@ -51,9 +75,15 @@ async def set_sign_in_connection(here: Granting) -> str:
                 scopes=", ".join(beyond),
             )
         )
-    name = here.form.text("title")
-    arguments = await arguments_of(here.vault, here.account_id, name, body)
-    change = here.vault.sign_in.connections.set(here.account_id, name, body.change(), actor=here.actor)
+    name, seed, new_id = here.form.text("title"), here.form.text("seed"), None
+    arguments = dict(await arguments_of(here.vault, here.account_id, name, body))
+    if seed:
+        if name in {one.name for one in await here.vault.sign_in.connections.list(here.account_id)}:
+            raise WordedInvalid(gettext(_TAKEN), field="title")
+        arguments["id"] = new_id = _id_of(here.account_id, seed)
+    change = here.vault.sign_in.connections.set(
+        here.account_id, name, replace(body.change(), id=new_id), actor=here.actor
+    )
     done = f"{_PATH}/{name}?done=sign_in_set"
     return await here.done_or_asked(change, done, subject=name, arguments=arguments)
 
@@ -113,13 +143,42 @@ def _values(connection: SignInConnection) -> dict[str, str]:
     return values
 
 
-def _form(here: Here, values: Mapping[str, str], one: SignInConnectionOut | None = None) -> Response:
+def _id_of(account_id: str, seed: str) -> str:
+    """Return the id of the new connection that a form is for, so that its addresses are known before it is saved.
+
+    It is a hash of the form's random text: nobody can choose the id of a connection that exists or existed.
+    """
+    digest = hashlib.sha256(f"sign-in-connection\0{account_id}\0{seed}".encode())
+    return f"idp_{digest.hexdigest()[:32]}"
+
+
+async def _sent_form(here: Here, check: ProviderCheck | None = None) -> Response:
+    """Show the form that was sent, for the connection that it changes or for a new one."""
+    values = here.values(_DEFAULTS)
+    if here.form.text("changes"):
+        name = here.form.text("changes")
+        connection = await here.vault.sign_in.connections.get(here.account_id, name)
+        return _form(here, values, SignInConnectionOut.of(connection, here.public_url), check)
+    return _form(here, values, check=check)
+
+
+def _form(
+    here: Here,
+    values: Mapping[str, str],
+    one: SignInConnectionOut | None = None,
+    check: ProviderCheck | None = None,
+) -> Response:
+    seed = here.form.text("seed") or Token.new().text
+    new_uri = f"{here.public_url}/console/callback/{_id_of(here.account_id, seed)}"
     filled = sum(bool(values.get(f"roles.{place}.value")) for place in range(MAX_ROLES))
     return Tab(SECTION, TABS, "/access").page(
         here,
         "sign_in_connection.html",
         gettext("Connect a sign-in provider") if one is None else one.name,
         one=one,
+        check=check,
+        seed=seed,
+        redirect_uri=new_uri if one is None else one.redirect_uri,
         rows=min(filled + _SPARE, MAX_ROLES),
         roles=[(role, role) for role in ROLES if all(here.allows(scope) for scope in SCOPES_OF_ROLE[role])],
         values=values,
