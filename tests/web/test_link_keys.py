@@ -29,6 +29,7 @@ def test_a_key_is_registered_by_its_owner_alone(tenant: Tenant):
     signed = base64url(minter.sign(b"callvault"))
     for changed, field in (
         ({"proof": base64url(stranger.sign(challenge.encode()))}, "proof"), ({"proof": signed}, "proof"),
+        ({"proof": base64url(minter.sign(f"{challenge}\n\n".encode()))}, "proof"),
         ({"proof": "!"}, "proof"), ({"proof": "A"}, "proof"), ({"challenge": challenge + "0"}, "challenge"),
         ({"challenge": "x"}, "challenge"), ({"challenge": " "}, "challenge"), ({"challenge": "ab é"}, "challenge"),
         ({"public_key": weak}, "public_key"), ({"public_key": stranger.pem}, "proof"),
@@ -44,8 +45,11 @@ def test_a_key_is_registered_by_its_owner_alone(tenant: Tenant):
     assert other.http.put(other.url("/link-keys/crm"), json=good).status_code in {400, 422}
     assert tenant.http.put(tenant.url("/link-keys/CRM!"), json=good).status_code in {400, 422}
     assert tenant.http.put(tenant.url("/link-keys/crm"), json=good).status_code == 200
-    changed = tenant.http.put(tenant.url("/link-keys/crm"), json=good | {"max_life": 60}).json()
-    assert changed["max_life"] == 60
+    for life, end in ((60, "\n"), (61, "\r\n")):
+        # As openssl signs a file that an editor wrote, and as a shell prints it.
+        proof = {"proof": base64url(minter.sign(f"{challenge}{end}".encode())) + end}
+        changed = tenant.http.put(tenant.url("/link-keys/crm"), json=good | proof | {"max_life": life})
+        assert changed.json()["max_life"] == life, changed.text
     taken = tenant.http.put(tenant.url("/link-keys/crm"), json=stranger.registration(challenge))
     assert taken.status_code == 409
     for n in range(4):

@@ -34,6 +34,10 @@ def another(house: House, tenant: Tenant):
 def test_a_rule_makes_a_second_person_approve(house: House, tenant: Tenant):
     """A shorter retention policy waits; who asked cannot approve; another does, and it is carried out once."""
     client, path = sign_in(house, tenant.name), f"{base(tenant)}/approvals"
+    shown = client.get(path).text
+    for words in ("Release of a hold", "Change of who may sign in"):
+        assert f'<input type="checkbox" checked disabled> <span>{words}' in shown, words
+    assert 'name="verbs" value="sign_in_connection"' not in shown
     rule = {"nonce": "1", "enabled": "on", "verbs": ["retention_policy"], "name": tenant.name}
     assert client.post(f"{base(tenant)}/approval-rule", data=rule | {"name": "x"}).status_code == 422
     assert client.post(f"{base(tenant)}/approval-rule", data=rule).status_code == 303

@@ -34,7 +34,7 @@ EXEMPT: Final[tuple[tuple[str, str], ...]] = (
     (r"/requests/\w+/decision/check (statute|until|reason)", _ANY),
     (r"/consent (keys\.\w+|name)|/retention/preview classes\.\d+\..*", _LATER),
     (r"/requests/\w+/extension reason|/requests region|/closure reason", _LATER),
-    (r"/registers/(recipients (parent|covers)|authorities/\w+ recordings)", _LATER),
+    (r"/registers/(recipients (parent|other_covers)|authorities/\w+ recordings)", _LATER),
     (
         r"/connections/keys/(own-key|links|cuts) \w+|/connections (title|previous.*)",
         _LATER,

@@ -36,7 +36,8 @@ def fields(page: httpx.Response) -> dict[str, str]:
         assert chosen is not None
         sent[name] = chosen[1]
     ticks = re.findall(r'<input type="checkbox" name="([^"]+)" value="on"( checked)?', form)
-    texts = {name: html.unescape(text) for name, text in sent.items() if name not in dict(ticks)}
+    lists = re.findall(r'<input type="checkbox" name="([^"]+)" value="(?!on")', form)
+    texts = {name: html.unescape(text) for name, text in sent.items() if name not in {*dict(ticks), *lists}}
     return texts | {name: "on" for name, checked in ticks if checked}
 
 
@@ -102,11 +103,16 @@ def test_a_recipient_is_entered_changed_and_ended(house: House, tenant: Tenant):
         "purpose": "stores recordings",
         "country": "us",
     }
-    wrong = client.post(path, data=sent | {"covers": "a cellar"})
-    assert (wrong.status_code, 'id="wrong-covers"' in wrong.text, MARKUP in wrong.text) == (422, True, False)
+    odd = {"covers": "database", "other_covers": "a cellar"}
+    wrong = client.post(path, data=sent | odd)
+    assert (wrong.status_code, MARKUP in wrong.text) == (422, False)
+    assert 'id="wrong-other_covers"' in wrong.text
+    assert "a cellar</textarea>" in wrong.text
+    assert 'value="database" checked' in wrong.text
     sent |= {
         "nonce": "2",
-        "covers": "object_store\r\n",
+        "covers": ["database", "object_store"],
+        "other_covers": "connection/gone\r\n",
         "address": "2 Main Street\r\nBoston",
         "since": "2026-01-01",
     }
@@ -116,11 +122,15 @@ def test_a_recipient_is_entered_changed_and_ended(house: House, tenant: Tenant):
     known = tenant.http.get(tenant.url(f"/recipients/{page.rpartition('/')[2]}")).json()
     assert (known["country"], known["covers"], known["address"]) == (
         "US",
-        ["object_store"],
+        ["database", "object_store", "connection/gone"],
         "2 Main Street\nBoston",
     )
+    shown = client.get(page).text
+    assert 'value="object_store" checked' in shown
+    assert "connection/gone</textarea>" in shown
     assert "without a safeguard" in client.get(base(tenant)).text
-    changed = client.post(page, data=fields(client.get(page)) | {"safeguard": "standard_clauses"})
+    covers = {"covers": ["database", "object_store"], "other_covers": "connection/gone"}
+    changed = client.post(page, data=fields(client.get(page)) | covers | {"safeguard": "standard_clauses"})
     assert changed.status_code == 303
     after = tenant.http.get(tenant.url(f"/recipients/{known['id']}")).json()
     same = {name: after[name] for name in known if name not in {"safeguard", "revision", "changed_at"}}

@@ -62,6 +62,7 @@ async def show_approvals(here: Auditing) -> Response:
         ticked=rule.verbs if mistake is None else here.form.many("verbs"),
         is_left_off=mistake is not None and mistake.field == "enabled",
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
+        implied=[verb for verb in CHOSEN if RULES[verb].needs_approval == "any_rule"],
         always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
         words=VERB_WORDS,
         states=STATE_WORDS,

@@ -8,7 +8,7 @@ from fastapi import Path, Response
 
 from vault.domain.registers.entries import Entry, Recipient
 from vault.web.console.acts import acts
-from vault.web.console.forms import changes, checked, country_code, entries
+from vault.web.console.forms import Form, changes, checked, country_code, entries
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.registers.record import RECORD, SECTION, TABS
 from vault.web.console.registers.words import CONTRACTS, ROLES, SAFEGUARDS, part_words
@@ -57,7 +57,7 @@ async def show_recipient_form(here: Auditing) -> Response:
 @acts(router, RECIPIENTS, again=show_recipient_form)
 async def enter_recipient(here: Guarding) -> str:
     """Enter a recipient."""
-    sent = {name: value for name, value in _body(here.form.all_words()).items() if value is not None}
+    sent = {name: value for name, value in _body(_typed(here.form)).items() if value is not None}
     recipient = checked(RecipientIn, sent).recipient()
     entered = await here.vault.registers.recipients.enter(here.account_id, recipient, actor=here.actor)
     return f"{RECIPIENTS}/{entered.id}?done=register_changed"
@@ -77,7 +77,7 @@ async def show_recipient(here: Auditing, recipient: EntryId) -> Response:
 async def change_recipient(here: Guarding, recipient: EntryId) -> str:
     """Change a recipient. The first day stays."""
     before = await here.vault.registers.recipients.get(here.account_id, recipient)
-    sent = changes(_body(_values(before.content)), _body(here.form.all_words()))
+    sent = changes(_body(_values(before.content)), _body(_typed(here.form)))
     body = checked(RecipientPatchIn, {name: one for name, one in sent.items() if name != "since"})
     await here.vault.registers.recipients.change(here.account_id, recipient, body.merged, actor=here.actor)
     return f"{RECIPIENTS}/{recipient}?done=register_changed"
@@ -89,6 +89,22 @@ async def end_recipient(here: Guarding, recipient: EntryId) -> str:
     body = here.confirmed(EndIn, {"until": here.form.text("until") or None})
     await here.vault.registers.recipients.end(here.account_id, recipient, body.until, actor=here.actor)
     return f"{RECIPIENTS}/{recipient}?done=register_changed"
+
+
+def _typed(form: Form) -> Mapping[str, str]:
+    """Return the fields of the form; ``covers`` has what is ticked, and then what is typed."""
+    ticked = [*form.many("covers"), *form.lines("other_covers")]
+    return form.all_words() | {"covers": "\n".join(ticked)}
+
+
+def _form_field(form: Form, field: str) -> str:
+    """Return the field of the form that an error is about: what is ticked is right, so that it is what was typed."""
+    head, _, place = field.partition(".")
+    if head != "covers":
+        return "title" if field == "name" else field
+    if not place.isdecimal() or int(place) < len(form.many("covers")):
+        return "other_covers"
+    return f"other_covers.{int(place) - len(form.many('covers'))}"
 
 
 def _body(values: Mapping[str, str]) -> dict[str, Any]:
@@ -116,10 +132,12 @@ def _values(one: Recipient) -> dict[str, str]:
 async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | None = None) -> Response:
     mistake = here.mistake
     if mistake is not None and here.wrong_form != "end":
-        here = replace(here, mistake=mistake.renamed(lambda field: "title" if field == "name" else field))
+        here = replace(here, mistake=mistake.renamed(lambda field: _form_field(here.form, field)))
     record = await here.vault.registers.processing_records.read(here.account)
     parts: list[str] = [place.part for place in record.settings.places]
     parts += [f"connection/{connection.name}" for connection in record.settings.connections]
+    covered = here.form.many("covers") if here.form.fields else entries(values.get("covers", ""))
+    others = [part for part in covered if part not in parts]
     return TAB.page(
         here,
         "recipient.html",
@@ -129,5 +147,6 @@ async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | N
         safeguards=translated_pairs(SAFEGUARDS.items()),
         contracts=translated_pairs(CONTRACTS.items()),
         parts=[(part, part_words(part)) for part in parts],
-        values=values,
+        covered=covered,
+        values={"other_covers": "\n".join(others), **values},
     )
