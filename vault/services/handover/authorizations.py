@@ -20,6 +20,7 @@ from vault.domain.crm.verdict import Unauthorized
 from vault.domain.handover.integration import StoredGrant, StoredIntegration
 from vault.domain.ids import Token
 from vault.domain.playback.own_token import TokenKey
+from vault.domain.public_urls import PublicUrls
 from vault.errors import FetchFailed, Invalid, NotFound, Refused, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.crm import OAuth
@@ -61,7 +62,7 @@ class Authorizations:
     grants: Grants
     outside: Outside
     token_key: TokenKey
-    public_url: str
+    urls: PublicUrls
     clock: Clock
 
     async def begin(self, account_id: str, integration_id: str, *, actor: str) -> StartedAuthorization:
@@ -155,7 +156,7 @@ class Authorizations:
 
     @property
     def _callback(self) -> str:
-        return f"{self.public_url}{CALLBACK}"
+        return f"{self.urls.public_url}{CALLBACK}"
 
 
 def _challenge(verifier: str) -> str:
