@@ -48,6 +48,7 @@ CONSENT: Final = {
 POLICY_OF_HANDOVER: Final = {"policy.matching": "hold", "policy.on_restriction": "redact"}
 INTEGRATION: Final = POLICY_OF_HANDOVER | {
     "system": "hubspot", "secret": "pat-na1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
+    "client_id": "callvault", "client_secret": "s",
 }  # fmt: skip
 PERIOD: Final = {"from": "2026-01-01T00:00", "until": "2026-02-01T00:00"}
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
@@ -160,6 +161,11 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/integrations/{integration}"): ("audit:read", None),
     ("POST", "/integrations/{integration}"): ("settings:write", POLICY_OF_HANDOVER),
     ("POST", "/integrations/{integration}/key"): ("settings:write", {"secret": "pat-na1-0000"}),
+    ("POST", "/integrations/{integration}/client"): (
+        "settings:write",
+        {"client_id": "c", "client_secret": "s"},
+    ),
+    ("POST", "/integrations/{integration}/authorization"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/pause"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/resume"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/preview"): ("recordings:read", {}),
