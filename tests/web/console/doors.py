@@ -45,10 +45,10 @@ CONSENT: Final = {
     "keys.decline": "9",
     "name": "{account}",
 }
+APP: Final = {"client_id": "callvault", "client_secret": "s"}
 POLICY_OF_HANDOVER: Final = {"policy.matching": "hold", "policy.on_restriction": "redact"}
-INTEGRATION: Final = POLICY_OF_HANDOVER | {
+INTEGRATION: Final = POLICY_OF_HANDOVER | APP | {
     "system": "hubspot", "secret": "pat-na1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
-    "client_id": "callvault", "client_secret": "s",
 }  # fmt: skip
 PERIOD: Final = {"from": "2026-01-01T00:00", "until": "2026-02-01T00:00"}
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
@@ -161,10 +161,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/integrations/{integration}"): ("audit:read", None),
     ("POST", "/integrations/{integration}"): ("settings:write", POLICY_OF_HANDOVER),
     ("POST", "/integrations/{integration}/key"): ("settings:write", {"secret": "pat-na1-0000"}),
-    ("POST", "/integrations/{integration}/client"): (
-        "settings:write",
-        {"client_id": "c", "client_secret": "s"},
-    ),
+    ("POST", "/integrations/{integration}/client"): ("settings:write", APP),
     ("POST", "/integrations/{integration}/authorization"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/pause"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/resume"): ("settings:write", {}),

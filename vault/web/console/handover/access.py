@@ -18,6 +18,7 @@ CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - the name of a field
 #: The fields of a form where REST has others.
 CALLED: Final[Mapping[str, str]] = {"key": KEY_FIELD}
 _KEY: Final = "key"
+_HIDDEN: Final = frozenset({CLIENT_SECRET})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def shown_client() -> list[EnteredText]:
             name=one.name,
             label=translated(CLIENT_WORDS[one.name].label),
             hint=translated(CLIENT_WORDS[one.name].hint),
-            is_secret=one.name == CLIENT_SECRET,
+            is_secret=one.name in _HIDDEN,
         )
         for one in CLIENT_FIELDS
     ]
@@ -61,7 +62,7 @@ def shown_client() -> list[EnteredText]:
 
 def without_secret(values: Mapping[str, str]) -> Mapping[str, str]:
     """Return the values of a form without the secret of an app: no page has it."""
-    return {name: value for name, value in values.items() if name != CLIENT_SECRET}
+    return {name: value for name, value in values.items() if name not in _HIDDEN}
 
 
 def client_of(form: Form) -> dict[str, Any]:
