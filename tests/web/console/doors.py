@@ -36,15 +36,9 @@ NOBODY: Final[Mapping[str, str]] = {
     "provider": "nobody",
 }
 CONSENT: Final = {
-    "version": "0",
-    "missing_evidence": "quarantine",
-    "withdrawal": "restrict",
-    "mode": "none",
-    "quarantine_days": "30",
-    "keys.accept": "1",
-    "keys.decline": "9",
-    "name": "{account}",
-}
+    "version": "0", "missing_evidence": "quarantine", "withdrawal": "restrict", "mode": "none",
+    "quarantine_days": "30", "keys.accept": "1", "keys.decline": "9", "name": "{account}",
+}  # fmt: skip
 APP: Final = {"client_id": "callvault", "client_secret": "s"}
 POLICY_OF_HANDOVER: Final = {"policy.matching": "hold", "policy.on_restriction": "redact"}
 INTEGRATION: Final = POLICY_OF_HANDOVER | APP | {
