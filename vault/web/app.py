@@ -11,7 +11,6 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from vault.domain.public_urls import PublicUrls
 from vault.ports.clock import Clock
 from vault.web import routes
 from vault.web.console.routers import ROUTERS as CONSOLE
@@ -79,9 +78,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hosting(PublicUrls):
+class PublicUrl:
     """How clients reach the service."""
 
+    #: Base of links and webhook URLs; never taken from a Host header.
+    public_url: str
     #: Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: Serve the contract at /openapi.json, and as a page at /reference.
@@ -93,7 +94,7 @@ class Hosting(PublicUrls):
         return self.public_url.startswith("https://")
 
 
-def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
+def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
     # vault/web/contract/reference_page.py serves the contract if the operator enables it.
     app = FastAPI(
@@ -130,12 +131,12 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     app.add_middleware(LanguageSwitch, methods=methods)
     app.add_middleware(RecoveryMode)
     # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.
-    app.add_middleware(RequestLimits, secure=hosting.secure, urls=hosting)
+    app.add_middleware(RequestLimits, secure=hosting.secure)
     app.add_middleware(TracingMiddleware)
     return app
 
 
-def _contract(routers: Sequence[APIRouter], hosting: Hosting) -> dict[str, Any]:
+def _contract(routers: Sequence[APIRouter], hosting: PublicUrl) -> dict[str, Any]:
     """Return the OpenAPI document, by an app that serves nothing."""
     app = FastAPI(
         title="callvault",

@@ -1,6 +1,7 @@
 """Set the consent policy, write a notice and hear it, read the rules, and enter an objection, without scripts."""
 
 import html
+import re
 
 import pytest
 
@@ -92,6 +93,53 @@ def test_a_notice_is_drafted_heard_published_and_retired(house: House, tenant: T
         assert answer.status_code == 303, answer.text
     assert 'name="text"' not in client.get(page).text
     assert tenant.types().count("notice.published") == 1
+
+
+def test_publishing_saves_what_is_typed_and_tells_all_that_is_missing(house: House, tenant: Tenant):
+    """One form with two buttons; a placeholder is filled in as soon as its words are there."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/notices"
+    form = form_of(client.get(f"{path}/new"), path) | {
+        "language": "en",
+        "audience": "caller",
+        "mode": "announce",
+    }
+    page = client.post(path, data=form | {"controller": "Acme"}).headers["location"].partition("?")[0]
+    draft = tenant.url(f"/notices/{page.rpartition('/')[2]}")
+    text = tenant.http.get(draft).json()["text"]
+    assert "{full_notice}" in text
+    assert f'formaction="{page}/check"' in client.get(page).text
+    sent = form | {"nonce": "1", "controller": "Acme", "text": text, "refusal": "hang up"}
+    early = client.post(f"{page}/check", data=sent)
+    assert early.status_code == 422
+    for field in ("purposes", "full_notice", "refusal", "text"):
+        assert f'id="wrong-{field}"' in early.text, field
+    for name in ("full_notice", "words of"):
+        assert name not in re.sub(r"<[^>]*>|{full_notice}", "", early.text), name
+    assert tenant.http.get(draft).json()["refusal"] == "hang up"
+    assert "does not say" not in client.get(page).text
+    words = {"purposes": "train staff", "full_notice": "acme.example", "nonce": "2"}
+    known = tenant.http.get(draft).json()["text"]
+    words["text"] = f"{known} To say no, hang up."
+    ready = client.post(f"{page}/check", data=sent | words)
+    assert ready.headers["location"] == f"{page}?confirm=publish", ready.text
+    saved = tenant.http.get(draft).json()["text"]
+    assert "{" not in saved
+    assert "acme.example" in saved
+    asks = client.get(f"{page}?confirm=publish").text
+    assert f'action="{page}/publication"' in asks
+    assert f'action="{page}/publication"' not in client.get(page).text
+    done = client.post(f"{page}/publication", data={"nonce": "3", "name": tenant.name})
+    assert done.headers["location"].endswith("done=notice_published")
+
+
+def test_a_text_is_bounded_with_what_is_filled_in(tenant: Tenant):
+    """Each placeholder of a text of the longest length may stand for 500 characters."""
+    draft = {"language": "en", "audience": "caller", "mode": "announce", "purposes": "p" * 500}
+    assert (
+        tenant.http.post(tenant.url("/notices"), json=draft | {"text": "{purposes}" * 8}).status_code == 201
+    )
+    long = tenant.http.post(tenant.url("/notices"), json=draft | {"text": "{purposes}" * 9})
+    assert (long.status_code, "once its placeholders" in long.text) == (422, True)
 
 
 def test_a_draft_is_deleted_and_bad_audio_is_said(house: House, tenant: Tenant):

@@ -54,11 +54,7 @@ def _id(tenant: Tenant, system: str) -> str:
 def _body(form: dict[str, str]) -> dict[str, Any]:
     """Return what REST takes for a form."""
     names = {"secret": "key"}
-    return {
-        names.get(name, name): value
-        for name, value in form.items()
-        if not name.startswith(("policy.", "client_"))
-    }
+    return {names.get(name, name): value for name, value in form.items() if not name.startswith("policy.")}
 
 
 def handover(tenant: Tenant, **wanted: Any) -> dict[str, Any]:

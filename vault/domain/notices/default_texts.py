@@ -14,6 +14,7 @@ from vault.domain.consent.consent_event import Keys, Party
 from vault.domain.notices.notice import (
     AUDIENCES,
     ELEMENTS,
+    MAX_TEXT,
     NOTICE_MODES,
     PLACEHOLDER,
     NoticeMode,
@@ -42,6 +43,24 @@ class NoticeTexts:
     """The default texts by language."""
 
     languages: Mapping[str, DefaultTexts]
+
+    def complete(self, wish: NoticeRequest, keys: Keys) -> NoticeRequest:
+        """Return the request with its text: the default one if it has none, else with its placeholders filled.
+
+        A placeholder stays only while the request does not have its words. Raises Invalid for a text that is too long.
+        """
+        if not wish.text:
+            return self.fill(wish, keys)
+        text = _filled(wish.text, {field: value for field in ELEMENTS if (value := getattr(wish, field))})
+        if len(text) > MAX_TEXT:
+            raise Invalid(
+                Sentence(
+                    "The text has more than %(number)s characters once its placeholders are filled in.",
+                    number=MAX_TEXT,
+                ),
+                field="text",
+            )
+        return replace(wish, text=text)
 
     def fill(self, wish: NoticeRequest, keys: Keys) -> NoticeRequest:
         """Return the request with the default text of its language, audience and mode.

@@ -37,6 +37,8 @@ ELEMENTS = {
     "full_notice": "where the full privacy notice is",
     "retention": "how long the recording is kept",
 }
+#: Characters of a text.
+MAX_TEXT = 4000
 #: Placeholders in the default texts.
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
 #: The language used where no wanted one has a notice.
@@ -148,26 +150,33 @@ def text_digest(text: str) -> str:
 
 
 def check_complete(notice: Notice, book: RuleBook) -> None:
-    """Check that the notice can be published. Raises Invalid, naming the first wrong field.
+    """Check that the notice can be published. Raises Invalid, naming the first wrong field."""
+    for error in incompleteness(notice, book):
+        raise error
+
+
+def incompleteness(notice: Notice, book: RuleBook) -> Sequence[Invalid]:
+    """Return why the notice cannot be published, with the field that each is about; empty if it can be.
 
     The elements are those that regulators agree on: who records, for what, how to refuse, where the full notice
     is; and the retention period, where the law of a place requires that it is spoken. The words of each element
     must be in the text; case and white space are ignored.
     """
-    for field in _required_elements(notice, book):
-        if not getattr(notice, field).strip():
-            raise Invalid(f"The notice does not say {ELEMENTS[field]}.", field=field)
+    found = [
+        Invalid(f"The notice does not say {ELEMENTS[field]}.", field=field)
+        for field in _required_elements(notice, book)
+        if not getattr(notice, field).strip()
+    ]
     heard = folded(notice.text)
     for field, meaning in ELEMENTS.items():
         if folded(getattr(notice, field)) not in heard:
-            text = Sentence(
-                "The text must contain the words of %(field)s (%(meaning)s).", field=field, meaning=meaning
-            )
-            raise Invalid(text, field=field)
+            text = Sentence("The text must contain the words that say %(why)s.", why=meaning)
+            found.append(Invalid(text, field=field))
     if PLACEHOLDER.search(notice.text):
-        raise Invalid("The text still contains a placeholder in braces: replace it.", field="text")
+        found.append(Invalid("The text still contains a placeholder in braces: replace it.", field="text"))
     if notice.mode == "tone" and notice.audio_sha256 is None:
-        raise Invalid("A notice with the mode tone needs audio: create it first.", field="audio")
+        found.append(Invalid("A notice with the mode tone needs audio: create it first.", field="audio"))
+    return found
 
 
 def _required_elements(notice: Notice, book: RuleBook) -> list[str]:

@@ -109,7 +109,7 @@ class Notices:
     def _written(self, tx: Transaction, account_id: str, request: NoticeRequest) -> dict[str, Any]:
         """Return the content of a draft; a default text names the keys of the account's consent policy."""
         keys = tx.policies.current(account_id).keys
-        content = request if request.text else self.notice_texts.fill(request, keys)
+        content = self.notice_texts.complete(request, keys)
         values = {field.name: getattr(content, field.name) for field in fields(NoticeRequest)}
         return values | {"text_sha256": text_digest(content.text), "keys": keys}
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.account import Account, Scope
-from vault.domain.public_urls import PublicUrls
 from vault.errors import ApprovalNeeded, Invalid, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -64,10 +63,10 @@ class Here:
         return now
 
     @property
-    def urls(self) -> PublicUrls:
-        """Return the URLs of the vault."""
-        urls: PublicUrls = self.request.app.state.hosting
-        return urls
+    def public_url(self) -> str:
+        """Return the address of the vault."""
+        url: str = self.request.app.state.hosting.public_url
+        return url
 
     @property
     def cursor(self) -> str | None:

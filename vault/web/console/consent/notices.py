@@ -7,11 +7,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
-from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice
+from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice, incompleteness
 from vault.web.console.acts import acts, comes_back, run_or_show
 from vault.web.console.consent.policy import SECTION, TABS
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, needs
+from vault.web.console.mistakes import ManyInvalid
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
@@ -41,6 +42,15 @@ ELEMENTS: Final = translatable(
         ("retention", "How long it is kept"),
     )
 )
+_NEEDED: Final = translatable("Needed to publish")
+#: When each element is needed.
+NEEDED: Final[Mapping[str, str]] = {
+    "controller": _NEEDED,
+    "purposes": _NEEDED,
+    "refusal": translatable("Needed to publish, but for agents"),
+    "full_notice": _NEEDED,
+    "retention": translatable("Needed where the law of a place wants it to be spoken"),
+}
 BEEPS: Final = translatable(
     (
         ("none", "no tone"),
@@ -138,6 +148,17 @@ async def remove_notice_audio(here: Setting, notice: NoticeId) -> str:
     return _path(notice)
 
 
+@acts(router, "/consent/notices/{notice}/check", again=show_notice)
+async def check_notice(here: Setting, notice: NoticeId) -> str:
+    """Save a draft as it is typed, and lead to the question whether to publish it if nothing is missing."""
+    body = checked(NoticeIn, _body(here.form))
+    notices = here.vault.consent.notices
+    saved = await notices.change(here.account_id, notice, body.wish(), actor=here.actor)
+    if missing := incompleteness(saved, notices.rule_book):
+        raise ManyInvalid(missing)
+    return f"{TAB.path}/{notice}?confirm=publish"
+
+
 @acts(router, "/consent/notices/{notice}/publication", again=show_notice)
 async def publish_notice_page(here: Setting, notice: NoticeId) -> str:
     """Publish a draft, with the account's name typed: it never changes afterwards."""
@@ -186,10 +207,12 @@ def _editor(here: Here, notice: Notice | None, stored: Mapping[str, str]) -> Res
         "notice.html",
         gettext("Notice") if notice is not None else gettext("Draft a notice"),
         notice=notice,
+        asks_to_publish=here.query("confirm", most=16) == "publish" or here.wrong_form == "publication",
         values={**stored, **here.form.values()},
         audiences=translated_pairs((one, AUDIENCE_WORDS[one]) for one in AUDIENCES),
         modes=translated_pairs((one, MODE_WORDS[one]) for one in NOTICE_MODES),
         elements=translated_pairs(ELEMENTS),
+        needed=NEEDED,
         beeps=translated_pairs(BEEPS),
         states=dict(translated_pairs(STATUS_WORDS.items())),
         badges=_STATUS,
