@@ -24,7 +24,7 @@ from vault.domain.playback.link import DEFAULT_LIFETIME, DEFAULT_SESSIONS
 from vault.services.playback.link_keys import LinkKeyRequest
 from vault.services.service import Vault
 from vault.settings import Settings
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 
 _ROUNDS, _SECONDS, _CONNECTIONS = 5, 2.0, 16
 #: Connections of the flood; each has a forged link under way.
@@ -135,7 +135,7 @@ async def links_scene(settings: Settings, vault: Vault, config: Mapping[str, Any
     key = await vault.playback.link_keys.set(recording.account_id, "bench", wanted, actor="bench")
     app = app_of(settings, vault)
     trusted = (ip_network("127.0.0.0/8"),)
-    app.state.hosting = PublicUrl(public_url=settings.public_url, trusted_proxies=trusted)
+    app.state.hosting = Hosting(public_url=settings.public_url, trusted_proxies=trusted)
 
     async def tell(question: Mapping[str, Any]) -> Any:
         return await share(vault, recording, question["count"])

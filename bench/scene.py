@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from vault.composition.adapters import utc_now
 from vault.services.service import Vault
 from vault.settings import Settings
-from vault.web.app import PublicUrl, build
+from vault.web.app import Hosting, build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Scene:
 
 def app_of(settings: Settings, vault: Vault) -> FastAPI:
     """Return the vault's own app, built as ``vault/server/asgi.py`` builds it."""
-    hosting = PublicUrl(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
+    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
     app = build(hosting, utc_now)
     app.state.vault = vault
     return app

@@ -13,7 +13,7 @@ import yaml
 
 from vault.composition.adapters import utc_now
 from vault.domain.events.event_schemas import asyncapi
-from vault.web.app import PublicUrl, build
+from vault.web.app import Hosting, build
 
 _FOLDER = Path(__file__).parent
 CONTRACT = _FOLDER / "openapi.yaml"
@@ -22,7 +22,7 @@ EVENTS = _FOLDER / "asyncapi.yaml"
 
 def contracts() -> Mapping[Path, str]:
     """Return the contract of REST and that of events, as the app is now."""
-    app = build(PublicUrl(public_url="https://vault.example"), utc_now)
+    app = build(Hosting(public_url="https://vault.example"), utc_now)
     return {CONTRACT: _written(app.openapi()), EVENTS: _written(asyncapi())}
 
 

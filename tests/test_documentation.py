@@ -165,9 +165,10 @@ def commands() -> set[str]:
 
 def test_the_commands_are_those_there_are() -> None:
     """The table has every command, and no page calls another."""
+    groups = "|".join({name.split()[0] for name in commands() if " " in name})
     assert {
         re.match(
-            r"callvault ((?:(?:accounts|approvals|drill|events|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)",
+            rf"callvault ((?:(?:{groups}) )?[a-z-]+)",
             row,
         )[1]
         for row in rows("commands.md")

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from vault.domain.accounts.limits import LIMIT_NAMES, MAX_LIMIT, AccountLimits
+from vault.domain.public_urls import CELL
+from vault.domain.registers.places import Region
 from vault.domain.sign_in.relying_party import RelyingParty
 from vault.domain.urls import split_url
 from vault.errors import Invalid, StartRefused
@@ -25,9 +27,12 @@ _KNOWN = {
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
     "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL", "VAULT_PASSKEY_DOMAIN", "VAULT_SMTP_URL",
+    "VAULT_CELL", "VAULT_REGION",
+    "VAULT_REGION_PLACES", "VAULT_DATABASE_REGION",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _MAX_COUNT = 64
+_LABEL = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _LIMIT = re.compile(r"[0-9]{1,13}")
 #: An account at these rates would be larger than most whole vaults.
@@ -56,6 +61,11 @@ class Settings:
     own_keys_url: str | None
     #: The vault's public base URL; links and webhook URLs begin with it.
     public_url: str
+    #: The label of this vault as one of several cells, such as ``eu1``; None for a vault that is the only one.
+    cell: str | None
+    #: Where data and keys must be, as the operator promises, and where the operator says that the database is.
+    region: Region | None
+    database_region: str | None
     #: The domain of passkeys; None: the host of the public URL.
     passkey_domain: str | None
     #: Proxies whose X-Forwarded-For is trusted.
@@ -138,7 +148,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),
         key_cache_seconds=_integer(environment, "VAULT_KEY_CACHE_SECONDS", 300, 60, 3600),
         key_cache_size=_integer(environment, "VAULT_KEY_CACHE_SIZE", 10_000, 100, 1_000_000),
-        **(_site(environment, own_url) | _account_limits(environment)),
+        **(_site(environment, own_url) | _labels(environment) | _account_limits(environment)),
         max_queue=_integer(environment, "VAULT_QUEUE", 1_000_000, 1, 999_999_999),
         scan_objects=_integer(environment, "VAULT_SCAN_OBJECTS", 50_000, 0, 100_000_000),
         siem_url=environment.get("VAULT_SIEM_URL"),
@@ -163,6 +173,25 @@ def _site(environment: Mapping[str, str], own_url: str) -> dict[str, Any]:
     except Invalid as error:
         raise StartRefused(f"VAULT_PASSKEY_DOMAIN is {domain}. {error}") from error
     return {"public_url": public_url, "passkey_domain": domain}
+
+
+def _label(environment: Mapping[str, str], name: str, form: re.Pattern[str], example: str) -> str | None:
+    value = environment.get(name)
+    if value is not None and not form.fullmatch(value):
+        raise StartRefused(f"{name} must be a label such as {example}.")
+    return value
+
+
+def _labels(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the labels that are kept for ever: of the cell, of the region, and of the database's region."""
+    name = _label(environment, "VAULT_REGION", _LABEL, "eu")
+    region = Region.of(name, _list(environment.get("VAULT_REGION_PLACES", "")))
+    database = _label(environment, "VAULT_DATABASE_REGION", _LABEL, "eu-central-1")
+    return {
+        "cell": _label(environment, "VAULT_CELL", CELL, "eu1"),
+        "region": region,
+        "database_region": database,
+    }
 
 
 def _public_url(value: str) -> str:

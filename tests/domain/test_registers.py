@@ -1,6 +1,7 @@
 """Entries of registers without a database: their stored form, the record's gaps, the texts of the page, the counts."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,11 +20,12 @@ from vault.domain.registers.entries import (
     Purpose,
     Recipient,
 )
+from vault.domain.registers.places import Place, Region
 from vault.domain.registers.privacy_page import make_page, parse_page_texts
-from vault.domain.registers.processing_record import LiveSettings, Place, ProcessingRecord, in_force
+from vault.domain.registers.processing_record import LiveSettings, ProcessingRecord, in_force
 from vault.domain.registers.transparency import count_requests
 from vault.domain.stored.sealed_records import decode_entry, encode_entry
-from vault.errors import Invalid, Tampered
+from vault.errors import Invalid, StartRefused, Tampered
 
 TEXTS = Path(__file__).parents[2] / "vault" / "domain" / "privacy_texts"
 NOW = datetime(2026, 11, 2, 12, 30, 15, 123456, tzinfo=UTC)
@@ -102,7 +104,12 @@ def entry_of(recipient: Recipient) -> Entry[Recipient]:
     )
 
 
-def record_of(*recipients: Recipient, connections: tuple[Connection, ...] = ()) -> ProcessingRecord:
+def record_of(
+    *recipients: Recipient,
+    connections: tuple[Connection, ...] = (),
+    places: Sequence[Place] = PLACES,
+    region: Region | None = None,
+) -> ProcessingRecord:
     """Return a record of an account with a bucket."""
     settings = LiveSettings(
         account="acme",
@@ -111,7 +118,8 @@ def record_of(*recipients: Recipient, connections: tuple[Connection, ...] = ()) 
         policy=ConsentPolicy(),
         connections=connections,
         notices=(),
-        places=PLACES,
+        places=places,
+        region=region,
         customer_key=True,
         retention=(),
     )
@@ -128,6 +136,49 @@ def test_the_record_names_its_gaps():
     assert record_of(replace(RECIPIENT, safeguard=None)).missing == ["safeguard/reg_1"]
     assert record_of(replace(RECIPIENT, country="FR", safeguard=None)).missing == []
     assert record_of(replace(RECIPIENT, covers=())).missing == ["recipient/object_store"]
+
+
+def test_the_record_names_what_contradicts_the_region():
+    """A part of which nobody says where it is, and a recipient in another country without a safeguard."""
+    germany = Region.of("de", ["eu-central-1", "DE"])
+    french = replace(RECIPIENT, country="FR", safeguard=None)
+    unknown = (Place(part="object_store", kind="s3"), Place(part="database", kind="postgresql"), *PLACES[2:])
+    assert record_of(french, region=germany).missing == ["abroad/reg_1"]
+    assert record_of(replace(french, country="DE"), region=germany).missing == []
+    assert record_of(replace(french, safeguard="adequacy"), region=germany).missing == []
+    assert record_of(french, region=Region.of("eu", ["eu-west-1"])).missing == [], (
+        "It says nothing of countries."
+    )
+    assert record_of(french, region=Region.of("eu", ["eu-west-1", "EEA"])).missing == []
+    american = replace(french, country="US")
+    assert record_of(american, region=germany).missing == ["safeguard/reg_1"], "Not twice."
+    assert record_of(RECIPIENT, places=unknown, region=germany).missing == [
+        "recipient/database", "region/object_store", "region/database"
+    ]  # fmt: skip
+    assert record_of(RECIPIENT, places=unknown).missing == ["recipient/database"]
+
+
+@pytest.mark.parametrize("counted", [["EU"], ["eu_west"], ["e u"], ["eea"], ["Eu-west-1"], [""], ["XXX"]])
+def test_what_counts_as_a_region_is_checked(counted: list[str]):
+    """Regions of clouds in small letters, countries in two capitals, and EEA."""
+    if counted in (["EU"], ["eea"]):
+        assert Region.of("eu", counted) is not None, (
+            "Two capitals, and a region of some cloud, by their form."
+        )
+        return
+    with pytest.raises(StartRefused, match="VAULT_REGION_PLACES"):
+        Region.of("eu", counted)
+
+
+def test_a_region_that_counts_nothing_is_that_of_a_cloud():
+    """And places without a region's name are refused: they would check nothing."""
+    region = Region.of("eu-west-1", [])
+    assert region is not None
+    assert region.contradicted_by(PLACES) is None
+    assert region.contradicted_by([replace(PLACES[0], region="us-east-1")]) is not None
+    assert region.contradicted_by([replace(PLACES[0], region=None)]) is None
+    with pytest.raises(StartRefused):
+        Region.of(None, ["eu-west-1"])
 
 
 def test_the_measures_are_those_of_the_settings():

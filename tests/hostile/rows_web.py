@@ -34,7 +34,7 @@ from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_receiver import check_url
 from vault.tlog.note import Signer
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 from vault.web.audio.response import parse_range
 from vault.web.console.audit_log.log import _verify as verify_what_was_sent
 from vault.web.console.forms import read_form as read_console_form
@@ -54,7 +54,7 @@ from vault.web.routes.approvals.gated import reason_words
 from vault.web.routes.calls.webhooks import _delivery
 from vault.web.schemas.base import Body
 
-_HOSTING = PublicUrl(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
+_HOSTING = Hosting(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
 _APP = SimpleNamespace(state=SimpleNamespace(hosting=_HOSTING, clock=lambda: datetime.now(UTC)))
 
 

@@ -33,6 +33,7 @@ _OPERATOR = "the control socket, which only the operator's account can open"
 #: Functions that name a parser, or whole packages of such, and which no row runs: why what they read is not foreign.
 NOT_FOREIGN = {
     "vault.simulator": "the simulator is a program of its own, which asks only the vault under test",
+    "vault.cli.cells:read_cells": "a file that the operator writes",
     "vault.cli.demo:_http": "the vault's own replies",
     "vault.cli.events:take": "a body of at most 20,000 bytes, for a developer",
     "vault.audio.opening:open_audio": "FFmpeg, in a child with limits of its own: tests/audio",

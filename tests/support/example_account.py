@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 import vault.audio
 from tests.support.example_receivers import add_answers, add_receivers
-from tests.support.example_systems import add_systems
+from tests.support.example_systems import add_app, add_systems
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.register_entries import PROFILE
@@ -126,6 +126,7 @@ def example_account(house: House, name: str | None = None) -> ExampleAccount:
     account.ids["endpoint"] = add_receivers(house, account.tenant)
     systems = add_systems(house, account.tenant, account.ids)
     account.ids |= {"integration": systems["hubspot"], "refused integration": systems["pipedrive"]}
+    account.ids["app integration"] = add_app(account.tenant)
     # The last: its rule lets a second person approve what the settings above change.
     _questions(house, account)
     return account

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House, open_house
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The app behind a proxy on loopback, so that a client can have any address."""
     with open_house(tmp_path_factory.mktemp("d")) as house:
         trusted = (ip_network("127.0.0.0/8"),)
-        house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=trusted)
+        house.app.state.hosting = Hosting(public_url=house.url, trusted_proxies=trusted)
         yield house
 
 

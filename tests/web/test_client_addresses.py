@@ -10,7 +10,7 @@ from starlette.requests import Request
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.services.playback.session_allowance import MAX_DENIALS, SessionAddresses
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 from vault.web.console.sign_in.limits import MAX_FAILED
 from vault.web.http.client_address import client_address, limited_address
 from vault.web.middleware.link_rate_limit import MAX_DEAD_LINKS
@@ -43,7 +43,7 @@ READ = [
 def test_a_proxy_may_write_ports_and_brackets(header: str, client: str | None, counted: str):
     """What it does not say is in no network, and is counted under the proxy's own address."""
     app = Starlette()
-    app.state.hosting = PublicUrl(public_url="http://x", trusted_proxies=(ip_network("127.0.0.0/8"),))
+    app.state.hosting = Hosting(public_url="http://x", trusted_proxies=(ip_network("127.0.0.0/8"),))
     scope = {
         "type": "http", "method": "GET", "path": "/", "query_string": b"", "app": app, "client": (PROXY, 1),
         "headers": [(b"x-forwarded-for", header.encode())],

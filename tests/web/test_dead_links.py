@@ -16,7 +16,7 @@ from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import links
 from vault.errors import TooMany
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 from vault.web.http.client_address import MAX_ADDRESSES, MINUTE, AddressLimit
 from vault.web.http.html import not_valid
 from vault.web.middleware import link_rate_limit
@@ -234,7 +234,7 @@ async def test_a_dead_link_is_answered_at_its_time(
         heads.append((message["status"], loop.time()))
 
     limited = LinkRateLimit(app, table=dead_links(), clock=lambda: NOON)
-    state = SimpleNamespace(state=SimpleNamespace(hosting=PublicUrl(public_url="http://x")))
+    state = SimpleNamespace(state=SimpleNamespace(hosting=Hosting(public_url="http://x")))
     begun = loop.time()
 
     async def ask(path: str, status: int) -> None:

@@ -16,7 +16,7 @@ from vault.domain.audit_log.anchor import Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.services.closing_acts.check_recovery import RecoveryCheck
-from vault.web.app import PublicUrl, build
+from vault.web.app import Hosting, build
 
 pytestmark = pytest.mark.faults
 
@@ -61,7 +61,7 @@ def recovery_of(*said: Relation | Exception) -> RecoveryCheck:
 
 def app_in_recovery() -> FastAPI:
     """Return the app while its database is old. It has no vault: nothing behind a door may be reached."""
-    app = build(PublicUrl(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
+    app = build(Hosting(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
     app.state.recovery = recovery_of()
     app.state.recovery.state.reason = "It is old."
     return app

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links, sessions
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 from vault.web.http.html import not_valid
 
 
@@ -113,9 +113,7 @@ def test_a_dead_link_says_why_to_the_one_who_used_it(house: House, words: str):
 def test_another_network_is_named_to_the_one_who_used_the_link(tmp_path: Path):
     """Its holder is told to go back to the first network: a new link would not help."""
     with open_house(tmp_path) as house:
-        house.app.state.hosting = PublicUrl(
-            public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),)
-        )
+        house.app.state.hosting = Hosting(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
         tenant = Tenant.open(house.admin)
         link = tenant.link(tenant.uploaded(AUDIO), networks=["192.0.2.0/24"])
         browser = house.client()

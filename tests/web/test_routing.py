@@ -23,10 +23,10 @@ from tests.support.fast_yaml import committed_contract
 from tests.support.tenant import Tenant, moment
 from tests.support.web_house import AUDIO, House
 from tests.web.test_access import routes
-from vault.web.app import PublicUrl, build, build_health
+from vault.web.app import Hosting, build, build_health
 from vault.web.http.routing import RouteIndex
 
-APP = build(PublicUrl(public_url="https://vault.example"), lambda: NotImplemented)
+APP = build(Hosting(public_url="https://vault.example"), lambda: NotImplemented)
 INDEX = APP.router.routes[0]
 
 

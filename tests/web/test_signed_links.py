@@ -17,7 +17,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import AUDIO, House
-from vault.web.app import PublicUrl
+from vault.web.app import Hosting
 
 pytestmark = pytest.mark.faults
 
@@ -32,7 +32,7 @@ def recording(tenant: Tenant) -> str:
 def own_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test an address: dead links are counted by address, and a minute's may be used up by other tests."""
     address = str(IPv4Address("198.18.0.0") + secrets.randbelow(2**16))
-    hosting = PublicUrl(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    hosting = Hosting(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
     client = house.client
 
     def client_at(headers: dict[str, str] | None = None) -> httpx.Client:

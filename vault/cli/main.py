@@ -13,6 +13,7 @@ import typer
 from vault import structured_log
 from vault.cli.accounts import accounts
 from vault.cli.approvals import approvals
+from vault.cli.cells import cells
 from vault.cli.doctor import doctor
 from vault.cli.drill import drill
 from vault.cli.events import events
@@ -39,6 +40,7 @@ _ABOUT = "A self-hosted vault for call recordings: encrypted per account, with a
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 keys = typer.Typer(help="Create API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(cells, name="cells")
 app.add_typer(log, name="log")
 app.add_typer(events, name="events")
 rules = typer.Typer(help="Show the recording rules by place.", no_args_is_help=True)
@@ -225,11 +227,8 @@ app.add_typer(requests, name="requests")
 app.add_typer(approvals, name="approvals")
 app.add_typer(sign_in, name="sign-in")
 app.command("verify-receipt")(verify_receipt_file)
-app.command()(rotate)
-app.command()(backup)
-app.command()(restore)
-app.command()(fsck)
-app.command()(rewrite_store)
+for command in (rotate, backup, restore, fsck, rewrite_store):
+    app.command()(command)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """What services are built from: everything outside them, and the data that comes with the package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +15,7 @@ from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.outbox.mail import Mail
+from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.sign_in.invitation import MemberTerms
@@ -119,6 +120,8 @@ class Adapters:
     collector: Collector = field(default_factory=NoCollector)
     #: The operator's mail server.
     mailer: Mailer = field(default_factory=NoMailer)
+    #: Where data and keys are kept.
+    places: Sequence[Place] = ()
     clock: Clock = utc_now
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)

@@ -14,6 +14,7 @@ from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition.adapters import Adapters, NoMailer, utc_now
+from vault.composition.places import places_in_region
 from vault.composition.services import build_vault
 from vault.database.engines.read_only import ReadOnlyDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -26,12 +27,13 @@ from vault.hardening import harden_process
 from vault.keyservice.key_ring import SLACK, AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.root_keys import Breaker, TwoRootKeys
-from vault.objects.location import breaker_of, open_store
+from vault.objects.location import breaker_of, open_store, place_of
 from vault.objects.owner import claim, refuse_owned, require_owner
 from vault.objects.read_only import ReadOnlyStore
 from vault.ports.keys import RootKey
 from vault.ports.mail import Mailer
 from vault.ports.objects import ObjectStore
+from vault.services.node.kept_labels import KeepLabels, Labels
 from vault.services.node.readiness_probe import Part
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.services.node.vault_identity import compare_with_store, take_vault_over
@@ -89,10 +91,12 @@ async def assemble(
         database = _database(settings, stack, mode)
         threads = _threads(stack)
         objects, breakers = await _store(settings, database, threads["objects"], mode)
+        places = places_in_region(settings, await place_of(objects))
         await _begin(database, objects, mode)
         current, previous = await _root_keys(settings, database, threads["keys"], stack, mode)
         proof = ProveRootKey(database=database, root_key=current, previous=previous, read_only=mode.reads)
         vault_id = await proof()
+        await KeepLabels(database=database, read_only=mode.reads)(_labels(settings))
         root_key = _both(current, previous)
         adapters = Adapters(
             database=database,
@@ -108,11 +112,21 @@ async def assemble(
             **_outward(settings),
             providers={provider.name: provider for provider in PROVIDERS},
             breakers=breakers,
+            places=places,
         )
         vault = build_vault(settings, adapters)
         stack.push_async_callback(vault.jobs.log_publisher.anchor.close)  # Before the threads of objects.
         _freeze()
         yield vault
+
+
+def _labels(settings: Settings) -> Labels:
+    region = None if settings.region is None else settings.region.name
+    return {
+        "VAULT_CELL": settings.cell,
+        "VAULT_REGION": region,
+        "VAULT_DATABASE_REGION": settings.database_region,
+    }
 
 
 def _trace(settings: Settings, stack: AsyncExitStack) -> None:

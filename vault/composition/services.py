@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition.adapters import Adapters, RestBodies, mail_texts, page_texts, postgresql_of
-from vault.composition.places import places_of
 from vault.composition.wiring import Exceptions, Wiring
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.interface import Database
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.playback.own_token import TokenKey
+from vault.domain.public_urls import PublicUrls
 from vault.domain.registers.checks import MAX_RECIPIENTS
 from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
 from vault.domain.registers.privacy_page import PageTexts
@@ -33,7 +33,6 @@ from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
-from vault.services.accounts.connections import Connections
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.approvals.execute_approval import ExecuteApproval
 from vault.services.approved_acts import ApprovedActs, Bodies
@@ -42,10 +41,7 @@ from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.services.closing_acts.journal import Journal
 from vault.services.closing_acts.journaled_database import JournaledDatabase
-from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.key_objections import KeyObjections
-from vault.services.handover.authorizations import Authorizations
-from vault.services.handover.call_text import CallTexts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.node.readiness_probe import Part, ReadinessProbe
 from vault.services.outbox.find_kinds import KINDS
@@ -60,7 +56,6 @@ from vault.services.retention.recording_retention import ShowRetention
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.people_keys import PeopleKeys
-from vault.services.sign_in.ask_provider import AskProvider
 from vault.services.sign_in.passkey_proofs import PasskeyProofs
 from vault.settings import Settings
 from vault.thread_pools import Threads
@@ -72,7 +67,7 @@ _WEBHOOKS_AT_ONCE: Final = 8
 
 def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     """Build every service. Raises LookupError for a field that has no part: a fault of this release."""
-    wiring = Wiring(_parts(adapters), _exceptions(settings, adapters))
+    wiring = Wiring(_parts(settings, adapters), _exceptions(settings, adapters))
     vault = wiring.make(Vault)
     if (guarded := postgresql_of(adapters.database)) is not None:
         guarded.history_check = partial(_check_history, guarded, vault)
@@ -85,7 +80,7 @@ async def _check_history(database: PostgresqlDatabase, vault: Vault) -> None:
     await database.unguarded.write(lambda tx: tx.call_changes.follow_history())
 
 
-def _parts(adapters: Adapters) -> Mapping[object, object]:
+def _parts(settings: Settings, adapters: Adapters) -> Mapping[object, object]:
     """Return the adapters, and what is made of them alone, by type."""
     journal = Journal(objects=adapters.objects, signer=adapters.signer)
     # Services get this database, which stores the objects of closing acts.
@@ -114,6 +109,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Mapping[str, CrmSystem]: adapters.crm_systems,
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
+        PublicUrls: PublicUrls(public_url=settings.public_url, cell=settings.cell),
         Numbers: adapters.numbers,
         Bodies: RestBodies(),
         **_texts(adapters),
@@ -142,11 +138,6 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
     # The guard of a database would wait for the check of its history.
     bare = adapters.database if guarded is None else guarded.unguarded
     return {
-        (Connections, "public_url"): lambda _: settings.public_url,
-        (CallDocuments, "public_url"): lambda _: settings.public_url,
-        (AskProvider, "public_url"): lambda _: settings.public_url,
-        (CallTexts, "public_url"): lambda _: settings.public_url,
-        (Authorizations, "public_url"): lambda _: settings.public_url,
         (PasskeyProofs, "site"): lambda _: RelyingParty.of(settings.public_url, settings.passkey_domain),
         (LinkTokenVerifier, "audience"): lambda _: audience_of(settings.public_url),
         (AccountLimiter, "default"): lambda _: settings.account_limits,
@@ -155,7 +146,8 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (LogPublisher, "sign_interval"): lambda _: timedelta(seconds=settings.anchor_seconds),
         (SendOutbox, "kinds"): lambda made: {name: made.make(kind) for name, kind in KINDS.items()},
         (Sweep, "scan_objects"): lambda _: settings.scan_objects,
-        (ProcessingRecords, "places"): lambda _: places_of(settings),
+        (ProcessingRecords, "places"): lambda _: adapters.places,
+        (ProcessingRecords, "region"): lambda _: settings.region,
         (PeopleKeys, "secret"): lambda _: adapters.signer.secret,
         (ReadinessProbe, "owner_marker"): lambda _: OWNER,
         (ReadinessProbe, "database_has_clock"): lambda _: guarded is not None,

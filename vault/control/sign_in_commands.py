@@ -92,14 +92,14 @@ def _change(arguments: Mapping[str, Any]) -> ConnectionChange:
 
 
 def _shown(vault: "Vault", connection: SignInConnection) -> dict[str, Any]:
-    settings, console = connection.settings, f"{vault.sign_in.sign_in.provider.public_url}/console"
+    settings, urls = connection.settings, vault.sign_in.sign_in.provider.urls
     return {
         "issuer": settings.issuer,
         "client": settings.client_id,
         "claim": ".".join(settings.claim),
         "values": ", ".join(mapping.value for mapping in settings.roles),
-        "sign-in": f"{console}/sign-in/{connection.id}",
-        "redirect": f"{console}/callback/{connection.id}",
-        "back-channel": f"{console}/back-channel/{connection.id}",
-        "jwks": "" if settings.client_key is None else f"{console}/jwks/{connection.id}",
+        "sign-in": urls.console("sign-in", connection.id),
+        "redirect": urls.console("callback", connection.id),
+        "back-channel": urls.console("back-channel", connection.id),
+        "jwks": "" if settings.client_key is None else urls.console("jwks", connection.id),
     }

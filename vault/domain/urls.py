@@ -26,6 +26,11 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost"
 
 
+def is_amazon(url: str) -> bool:
+    """Return whether a URL is that of Amazon's own service, and not of one with the same interface."""
+    return (split_url(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def endpoint_of(options: Mapping[str, str], example: str, plain_http: Sequence[str]) -> str | None:
     """Return the option ``endpoint_url``; None where it is missing. Raises StartRefused, with the example."""
     if not (endpoint_url := options.get("endpoint_url")):

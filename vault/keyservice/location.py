@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import certifi
 import httpcore
 
-from vault.domain.urls import endpoint_of, refuse_plain_http
+from vault.domain.urls import endpoint_of, is_amazon, refuse_plain_http
 from vault.errors import StartRefused, Unavailable
 from vault.keyservice import local_file, openbao
 from vault.keyservice.own_keys import OwnKmsKeys
@@ -130,6 +130,20 @@ def open_root_key(
     refuse_plain_http(client.meta.endpoint_url, plain_http)
     kms = aws_kms.AwsKmsKey(client, location.key_id, threads)
     return Breaker(CheckedRootKey(kms), close=kms.close)
+
+
+def is_amazons(location: KmsLocation) -> bool:
+    """Return whether the key is in Amazon's KMS: boto3 also takes an address from its own environment and profiles."""
+    from botocore.exceptions import BotoCoreError
+
+    from vault.keyservice import aws_kms
+
+    try:
+        client = aws_kms.connect(endpoint_url=location.endpoint_url, region=location.region, connections=1)
+    except BotoCoreError:
+        return False  # It has no region: the start says so.
+    client.close()
+    return is_amazon(client.meta.endpoint_url)
 
 
 def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str] = ()) -> OwnKmsKeys:

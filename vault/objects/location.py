@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote
 
 from vault.circuit_breaker import CircuitBreaker
 from vault.domain.urls import endpoint_of, refuse_plain_http, split_url
-from vault.errors import StartRefused
+from vault.errors import NotFound, StartRefused, Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
 from vault.ports.objects import ObjectStore
@@ -101,6 +101,27 @@ async def open_store(
 def breaker_of(store: ObjectStore) -> CircuitBreaker | None:
     """Return the circuit breaker of a store, without importing boto3 for a directory, which has none."""
     return cast("S3Store", store).calls.breaker if hasattr(store, "calls") else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPlace:
+    """What a bucket's service says of its place."""
+
+    #: None for a service that says none.
+    region: str | None = None
+    #: Whether the service is Amazon's: any other answers what its operator configured.
+    is_amazon: bool = False
+
+
+async def place_of(store: ObjectStore) -> BucketPlace:
+    """Ask a bucket's service where it is. Nothing is known of a directory, or of a service that does not answer."""
+    if not hasattr(store, "calls"):
+        return BucketPlace()
+    try:
+        region, is_amazon = await cast("S3Store", store).place()
+    except (NotFound, Unavailable):
+        return BucketPlace()
+    return BucketPlace(region=region, is_amazon=is_amazon)
 
 
 def _directory(parts: SplitResult) -> DirectoryLocation:

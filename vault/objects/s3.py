@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn
 
+from vault.domain.urls import is_amazon
 from vault.errors import NotFound, ObjectLocked, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.objects.s3_client import DEADLINE, DamagedInTransit, S3Calls, S3Refusal
@@ -71,6 +72,12 @@ class S3Store:
         head = await self.calls.read(lambda: self.client.head_bucket(Bucket=self.bucket))
         date = head["ResponseMetadata"]["HTTPHeaders"].get("date")
         return None if date is None else parsedate_to_datetime(date)
+
+    async def place(self) -> tuple[str | None, bool]:
+        """Return the bucket's region, and whether the service is Amazon's. Raises NotFound, Unavailable."""
+        head = await self.calls.read(lambda: self.client.head_bucket(Bucket=self.bucket))
+        region = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+        return region, is_amazon(self.client.meta.endpoint_url)
 
     async def create(self, key: str) -> S3Writer:
         """Start an object of unknown length; nothing is sent yet."""

@@ -25,7 +25,7 @@ from vault.composition.assemble import assemble
 from vault.control.socket import control_socket
 from vault.server.health_port import health_port
 from vault.settings import Settings, read_settings
-from vault.web.app import PublicUrl, build
+from vault.web.app import Hosting, build
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 
@@ -73,8 +73,9 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
                 stack.push_async_callback(_end, asyncio.create_task(working), readiness.stopping)
             yield
 
-    hosting = PublicUrl(
+    hosting = Hosting(
         public_url=settings.public_url,
+        cell=settings.cell,
         trusted_proxies=settings.trusted_proxies,
         reference=settings.reference,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from vault.domain.public_urls import PublicUrls
 from vault.ports.clock import Clock
 from vault.web import routes
 from vault.web.console.routers import ROUTERS as CONSOLE
@@ -78,11 +79,9 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicUrl:
+class Hosting(PublicUrls):
     """How clients reach the service."""
 
-    #: Base of links and webhook URLs; never taken from a Host header.
-    public_url: str
     #: Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: Serve the contract at /openapi.json, and as a page at /reference.
@@ -94,7 +93,7 @@ class PublicUrl:
         return self.public_url.startswith("https://")
 
 
-def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
+def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
     # vault/web/contract/reference_page.py serves the contract if the operator enables it.
     app = FastAPI(
@@ -131,12 +130,12 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     app.add_middleware(LanguageSwitch, methods=methods)
     app.add_middleware(RecoveryMode)
     # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.
-    app.add_middleware(RequestLimits, secure=hosting.secure)
+    app.add_middleware(RequestLimits, secure=hosting.secure, urls=hosting)
     app.add_middleware(TracingMiddleware)
     return app
 
 
-def _contract(routers: Sequence[APIRouter], hosting: PublicUrl) -> dict[str, Any]:
+def _contract(routers: Sequence[APIRouter], hosting: Hosting) -> dict[str, Any]:
     """Return the OpenAPI document, by an app that serves nothing."""
     app = FastAPI(
         title="callvault",

@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.provider_lies import CLIENT, ISSUER, LIES, SECRET, WHOLE_LIES
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.attempt import Attempt
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
 from vault.domain.sign_in.refusals import SignInRefused
@@ -113,7 +114,7 @@ def asking(provider: object, clock: object = None) -> AskProvider:
     """Return the vault's side of a sign-in at a provider."""
     now = clock or (lambda: datetime.now(UTC))
     documents = FetchProviderDocuments(rest=provider, clock=now)
-    return AskProvider(documents=documents, clock=now, public_url="https://vault.example")
+    return AskProvider(documents=documents, clock=now, urls=PublicUrls(public_url="https://vault.example"))
 
 
 async def sign_in(provider: IdentityProvider, ask: AskProvider | None = None) -> Identified:

@@ -36,17 +36,12 @@ NOBODY: Final[Mapping[str, str]] = {
     "provider": "nobody",
 }
 CONSENT: Final = {
-    "version": "0",
-    "missing_evidence": "quarantine",
-    "withdrawal": "restrict",
-    "mode": "none",
-    "quarantine_days": "30",
-    "keys.accept": "1",
-    "keys.decline": "9",
-    "name": "{account}",
-}
+    "version": "0", "missing_evidence": "quarantine", "withdrawal": "restrict", "mode": "none",
+    "quarantine_days": "30", "keys.accept": "1", "keys.decline": "9", "name": "{account}",
+}  # fmt: skip
+APP: Final = {"client_id": "callvault", "client_secret": "s"}
 POLICY_OF_HANDOVER: Final = {"policy.matching": "hold", "policy.on_restriction": "redact"}
-INTEGRATION: Final = POLICY_OF_HANDOVER | {
+INTEGRATION: Final = POLICY_OF_HANDOVER | APP | {
     "system": "hubspot", "secret": "pat-na1-0000", "recipient": "HubSpot", "country": "US", "safeguard": "adequacy",
 }  # fmt: skip
 PERIOD: Final = {"from": "2026-01-01T00:00", "until": "2026-02-01T00:00"}
@@ -160,6 +155,8 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/integrations/{integration}"): ("audit:read", None),
     ("POST", "/integrations/{integration}"): ("settings:write", POLICY_OF_HANDOVER),
     ("POST", "/integrations/{integration}/key"): ("settings:write", {"secret": "pat-na1-0000"}),
+    ("POST", "/integrations/{integration}/client"): ("settings:write", APP),
+    ("POST", "/integrations/{integration}/authorization"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/pause"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/resume"): ("settings:write", {}),
     ("POST", "/integrations/{integration}/preview"): ("recordings:read", {}),

@@ -11,7 +11,7 @@ from tests.support.tenant import Tenant, moment
 from tests.support.web_house import AUDIO, House
 
 NUMBER = "+12025550177"
-_COUNTS = re.compile(r"<li><b>(\d+)</b>([^<]+)</li>")
+COUNTS = re.compile(r"<li><b>(\d+)</b>([^<]+)</li>")
 
 
 def enter(tenant: Tenant, *, verified: bool, reference: str = "Letter 12") -> str:
@@ -62,13 +62,13 @@ def test_the_effect_is_that_of_now(house: House, tenant: Tenant):
     asked = ask_to_decide(tenant).json()["id"]
     client, page = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/approvals/{asked}"
     before = client.get(page).text
-    assert ("2", "recordings erased") in _COUNTS.findall(before)
+    assert ("2", "recordings erased") in COUNTS.findall(before)
     assert "It has changed since it was asked" not in before
     hold = {"name": "Acme", "reason": "a claim", "covers": {"recordings": ids[:1]}}
     assert tenant.http.post(tenant.url("/holds"), json=hold).status_code == 201
     events = tenant.types()
     after = client.get(page).text
-    assert {("1", "recording erased"), ("1", "recording kept by a hold")} <= set(_COUNTS.findall(after))
+    assert {("1", "recording erased"), ("1", "recording kept by a hold")} <= set(COUNTS.findall(after))
     assert "It has changed since it was asked. Then it was: 2 recordings erased" in after
     assert tenant.types() == events
     assert {tenant.get(one)["state"] for one in ids} == {"available"}
@@ -127,7 +127,7 @@ def test_every_act_that_counts_is_counted_now(house: House, tenant: Tenant, verb
         .text
     )
     assert "Counted now" in page
-    assert ("1", "recording erased") in _COUNTS.findall(page)
+    assert ("1", "recording erased") in COUNTS.findall(page)
     assert tenant.get(recording)["state"] == "available"
     assert tenant.http.get(tenant.url("/closure")).status_code == 404
 
@@ -181,7 +181,7 @@ def test_who_approves_reads_who_is_invited(house: House, tenant: Tenant):
         "Roles": "listener",
         "Only recordings of these agents": "Kim",
     }
-    assert ("1", "role given") in _COUNTS.findall(page.text)
+    assert ("1", "role given") in COUNTS.findall(page.text)
     done = approves.post(path, data=form_of(page, path) | {"name": tenant.name})
     assert (done.status_code, "done=approved" in done.headers["location"]) == (303, True), done.text
     (member,) = tenant.http.get(tenant.url("/members")).json()["items"]

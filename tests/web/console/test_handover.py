@@ -54,7 +54,11 @@ def _id(tenant: Tenant, system: str) -> str:
 def _body(form: dict[str, str]) -> dict[str, Any]:
     """Return what REST takes for a form."""
     names = {"secret": "key"}
-    return {names.get(name, name): value for name, value in form.items() if not name.startswith("policy.")}
+    return {
+        names.get(name, name): value
+        for name, value in form.items()
+        if not name.startswith(("policy.", "client_"))
+    }
 
 
 def handover(tenant: Tenant, **wanted: Any) -> dict[str, Any]:

@@ -9,43 +9,9 @@ from vault.domain.accounts.account import Connection, Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient
+from vault.domain.registers.places import EEA, Place, Region
 from vault.domain.retention.policy import RetentionClass
 
-PlacePart = Literal["object_store", "database", "root_key"]
-#: Kinds that run on the vault's own machine, so that nobody else receives anything.
-LOCAL_KINDS = frozenset({"directory", "sqlite", "file"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One part of the vault that stores data or keys, without credentials and names of buckets or keys.
-
-    It is taken from the settings, never typed.
-    """
-
-    part: PlacePart
-    #: ``directory``, ``s3``, ``sqlite``, ``postgresql``, ``file``, ``aws-kms`` or ``openbao``.
-    kind: str
-    #: None where the provider's own address is used.
-    host: str | None = None
-    #: None where the settings name none.
-    region: str | None = None
-    #: Days for which the published access log is locked in the object store.
-    lock_days: int = 0
-
-    @property
-    def is_local(self) -> bool:
-        """Return whether it is on the vault's own machine."""
-        return self.kind in LOCAL_KINDS
-
-
-#: Member states of the EU, and Iceland, Liechtenstein and Norway: a recipient elsewhere is a transfer.
-EEA = frozenset(
-    {
-        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
-        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-    }
-)  # fmt: skip
 #: What a record says of the time limit for erasure (art. 30(1)(f)): no policy erases anything by time; the classes of
 #: the policy in force do; or the policy cannot be read, and so nothing is erased.
 #: What an answer to a request for access says (art. 15(1)), of what a record lacks.
@@ -65,6 +31,8 @@ class LiveSettings:
     #: Published notices.
     notices: Sequence[Notice]
     places: Sequence[Place]
+    #: Where they must be; None where the operator has set nothing.
+    region: Region | None
     #: Whether a customer-managed key wraps the account's key.
     customer_key: bool
     #: The classes of the retention policy in force; None if it cannot be read.
@@ -142,6 +110,25 @@ class ProcessingRecord:
             *(code for code, present in codes.items() if not present),
             *(f"recipient/{part}" for part in self._unnamed_parts),
             *(f"safeguard/{entry.id}" for entry in self.transfers if entry.content.safeguard is None),
+            *self._outside_region,
+        ]
+
+    @property
+    def _outside_region(self) -> Sequence[str]:
+        """Return codes of what contradicts the region: parts of which nobody says where they are, and countries."""
+        region, settings = self.settings.region, self.settings
+        if region is None:
+            return []
+        unknown = [one.part for one in settings.places if not one.is_local and one.region is None]
+        abroad = [
+            entry.id
+            for entry in self.recipients
+            if entry.content.safeguard is None and not region.has_country(entry.content.country)
+        ]
+        transfers = {entry.id for entry in self.transfers}
+        return [
+            *(f"region/{part}" for part in unknown),
+            *(f"abroad/{entry_id}" for entry_id in abroad if entry_id not in transfers),
         ]
 
     @property

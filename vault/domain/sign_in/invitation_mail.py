@@ -70,13 +70,12 @@ def decode_waiting(text: str) -> WaitingMail:
     return WaitingMail(**json.loads(text))
 
 
-def mail_of(waiting: WaitingMail, invitation: Invitation, texts: MailTexts, origin: str) -> Mail:
-    """Return the mail: the address, and nothing about the person; ``origin`` is that of the console's pages."""
-    host = origin.partition("://")[2]
+def mail_of(waiting: WaitingMail, invitation: Invitation, texts: MailTexts, address: str) -> Mail:
+    """Return the mail: the address, and nothing about the person."""
+    host = address.partition("://")[2].partition("/")[0]
     said = {"host": host, "start": _time(invitation.starts_at), "end": _time(invitation.ends_at)}
     is_replaced = invitation.starts_at > invitation.created_at
     begin = texts.replaced if is_replaced else texts.invited
-    address = f"{origin}/console/invitation/{waiting.secret}"
     return Mail(
         id=invitation.id,
         to=waiting.to,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from vault.domain.field_types import Later
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
 
@@ -28,6 +29,9 @@ class VaultObject:
     log_name: str
     #: The Ed25519 key that signs checkpoints, wrapped by the root key.
     log_key: bytes
+    #: The labels of cell and region; empty for a vault without.
+    cell: Later[str] = ""
+    region: Later[str] = ""
 
 
 def encode_vault(vault: VaultObject) -> bytes:

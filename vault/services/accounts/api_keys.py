@@ -13,6 +13,7 @@ from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.page import PAGE
+from vault.domain.public_urls import PublicUrls
 from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.ports.clock import Clock
@@ -30,6 +31,7 @@ class ApiKeys:
 
     database: Database
     clock: Clock
+    urls: PublicUrls
 
     async def issue(
         self, *, name: str, scopes: Sequence[str], account_id: str | None, actor: str
@@ -64,14 +66,14 @@ class ApiKeys:
             tx.events.append(event)
 
         await self.database.write(insert)
-        return key, Token(f"{PREFIX}{key.id.removeprefix('key_')}_{secret.text}")
+        return key, Token(self.urls.labelled(f"{PREFIX}{key.id.removeprefix('key_')}_{secret.text}"))
 
     async def authenticate(self, text: str) -> ApiKey:
         """Authenticate a request by its API key. Nothing is cached, so a revocation applies to the next request.
 
         Return the key. Raises NotAuthentic, with the same message for every reason.
         """
-        identifier, secret = split_key(text)
+        identifier, secret = split_key(self.urls.without_label(text))
         return require_authentic(read_key(await self.database.fetch(KEY, id=identifier)), secret).key
 
     async def authorize(self, text: str, account: str) -> tuple[ApiKey, Account | None, RequestState | None]:
@@ -80,7 +82,7 @@ class ApiKeys:
         The account is None if there is none, or if the key is not for it: callers do not learn which. With the
         state of its closure, if that has begun.
         """
-        identifier, secret = split_key(text)
+        identifier, secret = split_key(self.urls.without_label(text))
         rows = await self.database.fetch(KEY_AND_ACCOUNT, id=identifier, named=account)
         found = require_authentic(read_key(rows), secret)
         if found.account is None or found.key.account_id not in {None, found.account.id}:

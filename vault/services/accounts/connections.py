@@ -11,6 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection, ConnectionActivity
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
+from vault.domain.public_urls import PublicUrls
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_credentials
 from vault.errors import Invalid, NotFound, Refused
@@ -70,7 +71,7 @@ class Connections:
     clock: Clock
     providers: Mapping[str, Provider]
     connection_cache: ConnectionCache
-    public_url: str
+    urls: PublicUrls
 
     async def set(
         self,
@@ -89,7 +90,7 @@ class Connections:
             self.ring, account_id, lambda key: self._connect(key, account_id, name, request, actor=actor)
         )
         self.connection_cache.forget(connection.id)
-        webhook_url = f"{self.public_url}/webhooks/{request.provider}/{connection.id}"
+        webhook_url = self.urls.webhook(request.provider, connection.id)
         return connection, webhook_url, platform.setup(webhook_url)
 
     async def _connect(
@@ -161,7 +162,7 @@ class Connections:
     async def _view(
         self, connection: Connection, activity: Mapping[str, ConnectionActivity]
     ) -> ConnectionView:
-        webhook_url = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
+        webhook_url = self.urls.webhook(connection.provider, connection.id)
         setup = self.providers[connection.provider].setup(webhook_url)
         return ConnectionView(
             connection=await self.connection_cache.with_urls(connection),

@@ -23,6 +23,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import Token, new_id
 from vault.domain.page import PAGE
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.connection import OPERATORS, decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
@@ -55,13 +56,14 @@ class ConsoleSessions:
     database: Database
     data_keys: PeopleKeys
     clock: Clock
+    urls: PublicUrls
 
     async def sign_in(self, key: str, *, address: str | None, agent: str) -> SignedIn:
         """Begin a session with the text of an API key, which ends with the key.
 
         A wrong secret of a known key is logged in the key's account. Raises NotAuthentic, the same for every reason.
         """
-        identifier, secret = split_key(key)
+        identifier, secret = split_key(self.urls.without_label(key))
         found = read_key(await self.database.fetch(KEY, id=identifier))
         detail = {"address": address or "", "user_agent": agent[:200]}
         try:

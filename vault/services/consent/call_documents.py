@@ -21,6 +21,7 @@ from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Meth
 from vault.domain.consent.objecting_party import objector, press_of
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice, asks_for_key, mode_as_played
+from vault.domain.public_urls import PublicUrls
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
@@ -48,7 +49,7 @@ class CallDocuments:
     key_objections: KeyObjections
     rest: RestClient
     clock: Clock
-    public_url: str
+    urls: PublicUrls
 
     async def build(
         self,
@@ -203,7 +204,7 @@ class CallDocuments:
     def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
         """Return the next addresses. Those after a notice name it, with the keys that its text names."""
         connection = request.connection
-        webhook = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
+        webhook = self.urls.webhook(connection.provider, connection.id)
         named = "" if notice is None else f"notice={request.name(notice)}"
         return Addresses(
             status=webhook,
@@ -217,7 +218,7 @@ class CallDocuments:
     def _prompt(self, notice: Notice | None) -> Play | None:
         if notice is None:
             return None
-        url = f"{self.public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
+        url = self.urls.prompt(notice.id) if notice.audible else None
         return Play(text=notice.text, language=notice.language, audio_url=url)
 
 

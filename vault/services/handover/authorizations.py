@@ -20,6 +20,7 @@ from vault.domain.crm.verdict import Unauthorized
 from vault.domain.handover.integration import StoredGrant, StoredIntegration
 from vault.domain.ids import Token
 from vault.domain.playback.own_token import TokenKey
+from vault.domain.public_urls import PublicUrls
 from vault.errors import FetchFailed, Invalid, NotFound, Refused, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.crm import OAuth
@@ -61,7 +62,7 @@ class Authorizations:
     grants: Grants
     outside: Outside
     token_key: TokenKey
-    public_url: str
+    urls: PublicUrls
     clock: Clock
 
     async def begin(self, account_id: str, integration_id: str, *, actor: str) -> StartedAuthorization:
@@ -82,18 +83,18 @@ class Authorizations:
             return until
 
         url = oauth.authorize_url(
-            opened.access.settings, client, redirect_url=self._callback, state=state.text,
+            opened.access.settings, client, redirect_url=self.redirect_url, state=state.text,
             challenge=_challenge(self._verifier(state)),
         )  # fmt: skip
         return StartedAuthorization(url=url, expires_at=await self.database.write(begin))
 
-    async def account_of(self, state: str) -> str:
-        """Return the id of the account in which an authorization was begun. Raises NotFound."""
+    async def integration_of(self, state: str) -> StoredIntegration:
+        """Return the integration for which an authorization was begun. Raises NotFound."""
         name = Token(state).digest.hex()
         found = await self.database.read(lambda tx: tx.integrations.begun_authorization(name))
         if found is None:
             raise NotFound(_NONE)
-        return found[0].account_id
+        return found[0]
 
     async def finish(
         self, account_id: str, *, state: str, code: str | None, error: str | None, actor: str
@@ -123,7 +124,7 @@ class Authorizations:
         oauth, client = _oauth_of(opened)
         settings, title = opened.access.settings, opened.system.title
         wanted = oauth.code_request(
-            settings, client, code=code, verifier=verifier, redirect_url=self._callback
+            settings, client, code=code, verifier=verifier, redirect_url=self.redirect_url
         )
         try:
             answer = await self.outside.request(
@@ -154,8 +155,9 @@ class Authorizations:
         return encode_base64url(self.token_key.tag(b"oauth verifier " + state.text.encode()))
 
     @property
-    def _callback(self) -> str:
-        return f"{self.public_url}{CALLBACK}"
+    def redirect_url(self) -> str:
+        """Return the address to which systems send the browser back: an app is registered with it."""
+        return f"{self.urls.public_url}{CALLBACK}"
 
 
 def _challenge(verifier: str) -> str:

@@ -12,6 +12,7 @@ from vault.domain.crm.handover import Handover
 from vault.domain.handover.handover import Cause, StoredHandover
 from vault.domain.playback.note import SealedNote
 from vault.domain.playback.own_token import TokenKey
+from vault.domain.public_urls import PublicUrls
 from vault.domain.recordings.recording import GONE, Recording, RecordingKeys
 from vault.errors import Invalid
 from vault.ports.keys import KeyRing
@@ -51,7 +52,7 @@ class CallTexts:
     call_opener: CallOpener
     numbers: Numbers
     token_key: TokenKey
-    public_url: str
+    urls: PublicUrls
 
     async def read(
         self, account_id: str, recording_id: str, handover_id: str, *, masked: bool
@@ -88,7 +89,7 @@ class CallTexts:
 
     def address(self, account_id: str, recording_id: str) -> str:
         """Return the address of a recording's doorway."""
-        return f"{self.public_url}/h/{door_of(self.token_key, account_id, recording_id)}"
+        return self.urls.doorway(door_of(self.token_key, account_id, recording_id))
 
     def _text(
         self, recording: Recording, facts: CallFacts, regions: tuple[str, ...], handover_id: str, address: str

@@ -13,7 +13,8 @@ from vault.sentence import Sentence
 from vault.services.handover.stored_integration import KEY
 
 _CLIENT_TEXT: Final = re.compile(r"[!-~]{1,500}")
-_CLIENT_FIELDS: Final[Sequence[FormField]] = (
+#: What is entered of an app that people authorize.
+CLIENT_FIELDS: Final[Sequence[FormField]] = (
     FormField(name="client_id", pattern=_CLIENT_TEXT, rule="the id of your app, as the system shows it"),
     FormField(
         name="client_secret", pattern=_CLIENT_TEXT, rule="the secret of your app, as the system shows it"
@@ -72,7 +73,7 @@ def _credentials(
         if system.oauth is None:
             text = Sentence("%(name)s has no OAuth: enter a key.", name=system.title)
             raise Invalid(text, field="client")
-        for one in _CLIENT_FIELDS:
+        for one in CLIENT_FIELDS:
             check_field(one, None if client is None else getattr(client, one.name))
         return None, client
     if system.key_field is None:

@@ -13,11 +13,12 @@ from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.audit_log.store_loss import look_for_loss
+from vault.services.node.kept_labels import CELL, REGION
 from vault.structured_log import Log
 from vault.tlog.note import Signer
 
 _LOG = Log(__name__)
-_NAMES = ("vault_id", "root_key_proof", "log_name", "log_key")
+_NAMES = ("vault_id", "root_key_proof", "log_name", "log_key", CELL, REGION)
 #: Names of rows in the vault's metadata.
 VAULT_ID: Final = "vault_id"
 PROOF: Final = "root_key_proof"
@@ -82,6 +83,9 @@ async def take_vault_over(database: Database, objects: ObjectStore) -> None:
         "log_name": known.log_name.encode(),
         "log_key": known.log_key,
     }
+    facts |= {
+        name: label.encode() for name, label in {CELL: known.cell, REGION: known.region}.items() if label
+    }
 
     def take(tx: Transaction) -> None:
         # The schema may be older than this command.
@@ -98,6 +102,8 @@ def _known(tx: Transaction) -> VaultObject:
         root_key_proof=facts["root_key_proof"],
         log_name=facts["log_name"].decode(),
         log_key=facts["log_key"],
+        cell=facts[CELL].decode(),
+        region=facts[REGION].decode(),
     )
 
 

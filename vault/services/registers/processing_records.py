@@ -10,10 +10,10 @@ from vault.domain.accounts.account import Account, Connection
 from vault.domain.notices.notice import base_language
 from vault.domain.registers.checks import check_profile
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient, SealedEntry
+from vault.domain.registers.places import Place, Region
 from vault.domain.registers.privacy_page import PageTexts, PrivacyPage, make_page
 from vault.domain.registers.processing_record import (
     LiveSettings,
-    Place,
     ProcessingRecord,
     in_force,
     parts_outside,
@@ -40,6 +40,8 @@ class ProcessingRecords:
     recipients: SealedEntries[Recipient]
     #: Where this vault keeps data and keys.
     places: Sequence[Place]
+    #: Where it must keep them.
+    region: Region | None
     #: The texts of the privacy page by language.
     page_texts: Mapping[str, PageTexts]
 
@@ -97,6 +99,7 @@ class ProcessingRecords:
                 connections=tx.connections.of_account(account.id),
                 notices=tx.notices.of_account(account.id, "published"),
                 places=self.places,
+                region=self.region,
                 customer_key=False,
                 retention=_classes(tx, account.id),
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.attempt import (
     Attempt,
     Client,
@@ -78,11 +79,11 @@ class AskProvider:
 
     documents: FetchProviderDocuments
     clock: Clock
-    public_url: str
+    urls: PublicUrls
 
     def redirect_uri(self, connection_id: str) -> str:
         """Return the address to which the provider sends the browser: each connection has its own."""
-        return f"{self.public_url}/console/callback/{connection_id}"
+        return self.urls.console("callback", connection_id)
 
     async def address(self, connection: SignInConnection, attempt: Attempt, *, fresh: bool = False) -> str:
         """Return the address at the provider; ``fresh``: where it asks again. Raises SignInRefused, Unavailable."""

@@ -9,6 +9,7 @@ from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Outcome
 from vault.domain.outbox.mail import is_mailable
 from vault.domain.outbox.message import Message
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.connection import PersonRow
 from vault.domain.sign_in.invitation import Invitation, decode_terms
 from vault.domain.sign_in.invitation_mail import (
@@ -23,6 +24,7 @@ from vault.domain.sign_in.invitation_mail import (
 from vault.errors import Invalid, Tampered
 from vault.ports.mail import Mailer
 from vault.services.shared.people_keys import PeopleKeys
+from vault.services.sign_in.passkey_proofs import PasskeyProofs
 
 _SEALED: Final = "sealed"
 #: How a mail stands: it waits for its next attempt, a mail server took it, or it is not tried again.
@@ -70,11 +72,17 @@ class InvitationMails:
 
     data_keys: PeopleKeys
     mailer: Mailer
+    proofs: PasskeyProofs
+    urls: PublicUrls
 
     @property
     def can_mail(self) -> bool:
         """Return whether the operator has set a mail server."""
         return self.mailer.is_set
+
+    def address(self, secret: str) -> str:
+        """Return the address of an invitation with this secret."""
+        return self.urls.console("invitation", secret, origin=self.proofs.site.origin)
 
     async def email_of(self, person: PersonRow) -> str | None:
         """Return the e-mail address that an administrator entered about a person."""

@@ -12,6 +12,7 @@ from vault.domain.accounts.roles import scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import Token, new_id
+from vault.domain.public_urls import PublicUrls
 from vault.domain.requests.request import BEGUN, RequestState
 from vault.domain.sign_in.provisioning import (
     ANY,
@@ -65,6 +66,7 @@ class Provisionings:
     users: ProvisionedUsers
     groups: ProvisionedGroups
     clock: Clock
+    urls: PublicUrls
 
     async def get(self, account_id: str) -> ShownProvisioning:
         """Return the setting with its tokens. Raises NotFound."""
@@ -154,7 +156,7 @@ class Provisionings:
             tx.events.append(_event(now, "provisioning_token.created", token.id, actor))
 
         await self.database.write(issue)
-        return token, Token(f"{PREFIX}{token.id.removeprefix('ptok_')}_{secret.text}")
+        return token, Token(self.urls.labelled(f"{PREFIX}{token.id.removeprefix('ptok_')}_{secret.text}"))
 
     async def revoke(self, account_id: str, token_id: str, *, actor: str) -> None:
         """Revoke a token from its next request on; a repeated call changes nothing. Raises NotFound."""
@@ -181,7 +183,7 @@ class Provisionings:
 
         Raises NotAuthentic, the same for every reason, and NotFound for another account.
         """
-        token_id, secret = _split(text)
+        token_id, secret = _split(self.urls.without_label(text))
 
         def read(tx: Transaction) -> tuple[tuple[ProvisioningToken, bytes] | None, Account | None]:
             return tx.provisioning.token(token_id), tx.accounts.find(account)

@@ -164,7 +164,14 @@ def sends_console_cookie(request: Request) -> bool:
 def set_console_cookie(request: Request, response: Response, session: ConsoleSession, secret: Token) -> None:
     """Set the cookie of a new session. Lax: a link from a mail or from a sign-in provider opens the console."""
     seconds = int((session.ends_at - session.created_at).total_seconds())
-    set_own_cookie(request, response, CONSOLE, secret.text, seconds=seconds, same_site="lax")
+    set_own_cookie(
+        request,
+        response,
+        CONSOLE,
+        request.app.state.hosting.labelled(secret.text),
+        seconds=seconds,
+        same_site="lax",
+    )
 
 
 def delete_console_cookie(request: Request, response: Response) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.account import Account, Scope
+from vault.domain.public_urls import PublicUrls
 from vault.errors import ApprovalNeeded, Invalid, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -63,10 +64,10 @@ class Here:
         return now
 
     @property
-    def public_url(self) -> str:
-        """Return the address of the vault."""
-        url: str = self.request.app.state.hosting.public_url
-        return url
+    def urls(self) -> PublicUrls:
+        """Return the URLs of the vault."""
+        urls: PublicUrls = self.request.app.state.hosting
+        return urls
 
     @property
     def cursor(self) -> str | None:

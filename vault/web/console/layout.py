@@ -109,6 +109,8 @@ DONE: Final = translatable(
         "activated": "The system is activated: what becomes available from now on is handed over.",
         "integration_changed": "The integration is changed.",
         "integration_authorized": "The key is set. What waited for it goes on, removals first.",
+        "integration_client_set": "The app is set. Authorize the integration next: until then nothing leaves.",
+        "integration_granted": "The integration is authorized. What waited for it goes on, removals first.",
         "integration_paused": "Nothing is handed over until you resume. Removals go on.",
         "integration_resumed": "Calls are handed over again, also those of meanwhile.",
         "integration_removing": "Everything that was handed over is being removed; then the integration ends.",

@@ -1,15 +1,18 @@
 """Words for what the console's pages print: periods, times that are left, and moments that a form takes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
 from vault.domain.recordings.recording import State
+from vault.domain.requests.decision import Code
+from vault.domain.retention.judge import Ground
 from vault.domain.retention.period import Period
 from vault.web.http.languages import LANGUAGES
 from vault.web.http.translations import gettext, in_language, ngettext, translatable, translated
+from vault.web.schemas.retention.recording_retention import PolicyPreviewOut
 
 #: States of a recording.
 RECORDING_STATES: Final[Mapping[State, str]] = translatable(
@@ -26,6 +29,50 @@ RECORDING_STATES: Final[Mapping[State, str]] = translatable(
         State.ERASED: "erased",
     }
 )
+#: Decisions on a request of a person.
+CODE_WORDS: Final[Mapping[Code, str]] = translatable(
+    {
+        "erased": "erase",
+        "restricted": "restrict",
+        "provided": "provide the person's own channel",
+        "provided_whole": "provide the whole recording",
+        "noted": "note it",
+        "pending_hold": "keep: a hold covers it",
+        "kept_legal_obligation": "keep: a law requires it",
+        "kept_claims": "keep: needed for legal claims",
+        "kept_expression": "keep: freedom of expression",
+        "kept_grounds": "keep: compelling grounds",
+        "third_party": "refuse: rights of others",
+        "no_match": "nothing matches",
+        "not_yours": "refuse: it is not this person's",
+        "not_verified": "refuse: identity not proven",
+        "unfounded": "refuse: manifestly unfounded",
+        "excessive": "refuse: excessive",
+        "no_right": "refuse: no such right here",
+        "not_provided": "could not be provided",
+    }
+)
+#: Why a recording is erased before a minimum ends.
+GROUND_WORDS: Final[Mapping[Ground, str]] = translatable(
+    {
+        "unlawful_recording": "nobody was allowed to make the recording",
+        "sad_found": "it has the code of a payment card",
+    }
+)
+#: Outcomes of a preview with their words for a number, the gravest first. Other languages have two forms.
+_OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
+    "due_now": lambda number: ngettext("erased by the first run", "erased by the first run", number),
+    "review": lambda number: ngettext("to be reviewed now", "to be reviewed now", number),
+    "due_30d": lambda number: ngettext("due within 30 days", "due within 30 days", number),
+    "later": lambda number: ngettext("due later", "due later", number),
+    "undated": lambda number: ngettext("never due", "never due", number),
+    "held": lambda number: ngettext("kept by a hold", "kept by a hold", number),
+    "below_minimum": lambda number: ngettext("kept by a minimum", "kept by a minimum", number),
+    "conflict": lambda number: ngettext("in conflict", "in conflict", number),
+    "told_otherwise": lambda number: ngettext(
+        "kept shorter, as a notice told", "kept shorter, as a notice told", number
+    ),
+}
 _MONTHS: Final = 12
 #: What a unit of a period may be called where somebody types one, by its letter in ISO 8601.
 _UNITS: Final = translatable({"Y": "year years", "M": "month months", "W": "week weeks", "D": "day days"})
@@ -110,3 +157,12 @@ def moment_text(typed: str) -> str | None:
 def moment_value(moment: datetime | None) -> str:
     """Return a moment as a field of the kind ``datetime-local`` takes it."""
     return "" if moment is None else moment.strftime("%Y-%m-%dT%H:%M")
+
+
+def preview_counts(preview: PolicyPreviewOut) -> Sequence[tuple[str, int, bool]]:
+    """Return what a policy would do, the gravest first: words, a number, and whether it erases."""
+    return [
+        (words(number), number, name == "due_now")
+        for name, words in _OUTCOMES.items()
+        for number in (getattr(preview, name),)
+    ]

@@ -13,14 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from vault.domain.public_urls import SEPARATOR, PublicUrls
+
 #: Key in the ASGI scope for the values of the Cookie headers.
 _KEY = "vault.cookies"
 #: The cookie of a session of the console.
 CONSOLE: Final = "console"
 #: The cookie of the language that somebody chose on a page.
 LANGUAGE: Final = "language"
-#: Format of the values that the vault sets; see ``domain.ids.Token``.
-_VALUE = re.compile(r"[A-Za-z0-9_-]{1,128}")
+#: Format of the values that the vault sets: ``domain.ids.Token``, and for the console the label of the cell.
+_VALUE = re.compile(r"(?:[a-z0-9]{2,12}~)?[A-Za-z0-9_-]{1,128}")
 
 
 def set_aside(scope: Scope) -> None:
@@ -86,4 +88,12 @@ def cookies_from(request: Request, prefix: str) -> dict[str, str]:
             name, _, value = (part.strip(" \t") for part in pair.partition("="))
             if name.startswith(prefix) and _VALUE.fullmatch(value) and found.setdefault(name, value) != value:
                 ambiguous.add(name)
-    return {name: value for name, value in found.items() if name not in ambiguous}
+    return {name: _bare(request, value) for name, value in found.items() if name not in ambiguous}
+
+
+def _bare(request: Request, value: str) -> str:
+    """Return a value without the label of this cell."""
+    if SEPARATOR not in value:
+        return value
+    urls: PublicUrls = request.app.state.hosting
+    return urls.without_label(value)

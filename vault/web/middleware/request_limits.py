@@ -18,8 +18,10 @@ from vault import metrics
 from vault.domain.accounts.limits import BURST_SECONDS, Quota
 from vault.domain.ids import new_id
 from vault.domain.notices.audio import MAX_UPLOAD
+from vault.domain.public_urls import PublicUrls
 from vault.errors import NotFound, VaultError
 from vault.structured_log import HTTP_REQUEST, Log
+from vault.web.http.cell_labels import take_label_off
 from vault.web.http.cookies import set_aside
 from vault.web.http.problems import problem
 from vault.web.http.routing import SLASH_MARK, mark_slashes
@@ -65,9 +67,12 @@ metrics.RESPONSES.labels("500")
 class RequestLimits:
     """Middleware that sets headers, limits bodies and ends broken streams."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool, patience: float = BODY_TIMEOUT) -> None:
+    def __init__(
+        self, app: ASGIApp, *, secure: bool, urls: PublicUrls | None = None, patience: float = BODY_TIMEOUT
+    ) -> None:
         """Wrap the app; ``secure`` adds Strict-Transport-Security. ``patience`` is the body timeout in seconds."""
         self._app = app
+        self._urls = urls
         self._timeout = patience
         self._headers = dict(_HEADERS)
         if secure:
@@ -86,10 +91,15 @@ class RequestLimits:
         finally:
             HTTP_REQUEST.reset(token)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def _prepare(self, scope: Scope) -> None:
+        """Let the routes see neither cookies nor escaped slashes nor the label of the cell."""
         set_aside(scope)
-        refused = _refusal(scope)
         mark_slashes(scope)
+        take_label_off(scope, self._urls)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        refused = _refusal(scope)
+        self._prepare(scope)
         started = False
 
         async def send_guarded(message: Message) -> None:

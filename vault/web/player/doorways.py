@@ -27,7 +27,7 @@ async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> R
         await vault.playback.doorways.read(door)
     except NotFound:
         return not_valid(language_of(request))
-    return listener_page("doorway.html", language_of(request), door=door)
+    return listener_page("doorway.html", language_of(request), door=request.app.state.hosting.labelled(door))
 
 
 @router.post(
@@ -52,7 +52,7 @@ async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> 
         return refusal(error, language)
     if (link.account_id, link.recording_id) != (known.account_id, known.recording_id):
         return not_valid(language)
-    return Response(status_code=303, headers={"Location": f"/p/{token}"})
+    return Response(status_code=303, headers={"Location": f"/p/{request.app.state.hosting.labelled(token)}"})
 
 
 def _token_of(link: str) -> str:

@@ -17,7 +17,7 @@ from vault.web.http.cookies import cookies_from, own_name
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import language_of
 from vault.web.player.forms import field_in, is_from_another_site
-from vault.web.player.sessions import client_of, to_player
+from vault.web.player.sessions import client_of, session_path, to_player
 
 router = APIRouter(tags=["playback"])
 #: Max session cookies checked per request.
@@ -38,7 +38,12 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
             return shown
         link = await vault.playback.open_links.preview_link(token, address=address)
         if link.kind == "player":
-            return listener_page("link.html", language, token=token, nonce=secrets.token_urlsafe(16))
+            return listener_page(
+                "link.html",
+                language,
+                token=request.app.state.hosting.labelled(token),
+                nonce=secrets.token_urlsafe(16),
+            )
     except NotFound:
         pass  # A media link's session may last longer than the link.
     except VaultError as error:
@@ -68,7 +73,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         return not_valid(language)
     resumed = await _resumed(request, vault, token)
     if resumed is not None and resumed[1] == "open":
-        return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
+        return Response(status_code=303, headers={"Location": session_path(request, resumed[0].id)})
     nonce = (field_in(await request.body(), "nonce") or secrets.token_urlsafe(16))[:128]
     try:
         opened = await vault.playback.open_links.open(
@@ -95,7 +100,9 @@ async def _held(request: Request, vault: TheVault, token: str) -> Response | Non
     if state != "open":
         return await _reason(request, vault, token)
     left = clock_length((session.ends_at - request.app.state.clock()).total_seconds())
-    return listener_page("continue.html", language_of(request), session=session.id, left=left)
+    return listener_page(
+        "continue.html", language_of(request), session=session_path(request, session.id), left=left
+    )
 
 
 async def _reason(request: Request, vault: TheVault, token: str) -> Response | None:

@@ -15,7 +15,7 @@ from vault.web.http.html import message, not_valid, refusal
 from vault.web.http.languages import language_of
 from vault.web.player.forms import field_in, is_from_another_site
 from vault.web.player.own_notes import Author, Mistake, author_of, seconds_of
-from vault.web.player.sessions import SessionId, closed, find_session, secret_of, show_player
+from vault.web.player.sessions import SessionId, closed, find_session, secret_of, session_path, show_player
 from vault.web.schemas.base import line_feeds, readable_lines
 
 router = APIRouter(prefix="/s/{session}/notes", include_in_schema=False, default_response_class=Response)
@@ -127,7 +127,7 @@ async def _carry_out(
             pass  # Another tab deleted it: the page shows what there is.
     except VaultError as error:
         return refusal(error, language)
-    return Response(status_code=303, headers={"Location": f"/s/{session}#notes"})
+    return Response(status_code=303, headers={"Location": f"{session_path(request, session)}#notes"})
 
 
 def _readable(text: str) -> str:

@@ -76,7 +76,8 @@ async def show_player(
     author = await author_of(request, vault, found.session)
     notes = await notes_of(vault, found, author, mistake)
     now = request.app.state.clock()
-    page = player_page(found, call, language_of(request), notes=notes, author=author, now=now)
+    path = session_path(request, found.session.id)
+    page = player_page(found, call, language_of(request), path=path, notes=notes, author=author, now=now)
     page.status_code = 200 if mistake is None else 422
     return page
 
@@ -151,10 +152,16 @@ async def closed(request: Request, vault: Vault, session_id: str) -> Response:
 def to_player(request: Request, opened: OpenedLink) -> Response:
     """Return 303 to the player of a new session, with its cookie: one per session, so that several can be open."""
     session = opened.session
-    response = Response(status_code=303, headers={"Location": f"/s/{session.id}"})
+    response = Response(status_code=303, headers={"Location": session_path(request, session.id)})
     seconds = int((session.ends_at - session.opened_at).total_seconds()) + _COOKIE_GRACE
     set_own_cookie(request, response, session.id, opened.secret.text, seconds=seconds, same_site="strict")
     return response
+
+
+def session_path(request: Request, session_id: str) -> str:
+    """Return the path of a session's player, below which all of the session is."""
+    label: str = request.app.state.hosting.labelled(session_id)
+    return f"/s/{label}"
 
 
 def secret_of(request: Request, session_id: str) -> str:
@@ -199,15 +206,17 @@ def player_page(
     call: ShownCall,
     language: str,
     *,
+    path: str,
     notes: ShownNotes | None,
     author: Author | None,
     now: datetime,
 ) -> Response:
-    """Return the player page of an open session; ``notes`` of ``author``, the listener who is signed in."""
+    """Return the player page of an open session, at ``path``; ``notes`` of ``author``, who is signed in."""
     session, recording, texts = found.session, found.recording, texts_of(language)
     return listener_page(
         "player.html",
         language,
+        path=path,
         session=session,
         call=call,
         notes=notes,
@@ -215,7 +224,7 @@ def player_page(
         can_be_shared=plays_without_right(recording),
         recording=recording,
         title=texts["player"]["voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction]],
-        audio=f"/s/{session.id}/audio{extension(_played(recording))}",
+        audio=f"{path}/audio{extension(_played(recording))}",
         channels=channels_of(recording, call.direction, language),
         length=spoken_length(recording.duration, language),
         speeds=[(speed, speed.replace(".", texts["units"]["decimal"])) for speed in _SPEEDS],

@@ -148,4 +148,4 @@ def _may_give(allowed: Access) -> MayGive:
 
 
 def _shown(vault: Vault, issued: Issued) -> InvitationOut:
-    return InvitationOut.of(issued, vault.sign_in.passkeys.proofs.site.origin)
+    return InvitationOut.of(issued, vault.sign_in.invitations.mails.address(issued.token.text))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 
 from vault.domain.audit_log.grantors import scopes_beyond
+from vault.domain.public_urls import PublicUrls
 from vault.errors import Forbidden
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.schemas.provisioning import (
@@ -12,7 +13,6 @@ from vault.web.schemas.provisioning import (
     ProvisioningIn,
     ProvisioningOut,
     ProvisioningTokenOut,
-    scim_url,
 )
 
 router = APIRouter(prefix="/v1/accounts/{account}/provisioning", tags=["sign-in"])
@@ -84,5 +84,5 @@ async def _require_grantable(vault: TheVault, allowed: Access) -> None:
 
 
 def _base_url(request: Request, allowed: Access) -> str:
-    public_url: str = request.app.state.hosting.public_url
-    return scim_url(public_url, allowed.account.ref)
+    urls: PublicUrls = request.app.state.hosting
+    return urls.scim(allowed.account.ref)

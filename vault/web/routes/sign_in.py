@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.accounts.roles import scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
+from vault.domain.public_urls import PublicUrls
 from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
@@ -62,7 +63,7 @@ async def put_sign_in_connection(
 
     async def change() -> Response:
         connection = await vault.sign_in.connections.set(account_id, name, body.change(), actor=allowed.actor)
-        shown = SignInConnectionOut.of(connection, _public_url(request))
+        shown = SignInConnectionOut.of(connection, _urls(request))
         return answer_json(shown, status=200, exclude_none=True)
 
     arguments = await arguments_of(vault, account_id, name, body)
@@ -89,7 +90,7 @@ async def list_sign_in_connections(
 ) -> SignInConnectionsOut:
     """List the sign-in connections by name, without their secrets."""
     found = await vault.sign_in.connections.list(allowed.account.id)
-    return SignInConnectionsOut(items=[SignInConnectionOut.of(one, _public_url(request)) for one in found])
+    return SignInConnectionsOut(items=[SignInConnectionOut.of(one, _urls(request)) for one in found])
 
 
 @router.get(_CONNECTIONS + "/{name}")
@@ -98,7 +99,7 @@ async def get_sign_in_connection(
 ) -> SignInConnectionOut:
     """Show a sign-in connection, without its secret."""
     connection = await vault.sign_in.connections.get(allowed.account.id, name)
-    return SignInConnectionOut.of(connection, _public_url(request))
+    return SignInConnectionOut.of(connection, _urls(request))
 
 
 @router.delete(_CONNECTIONS + "/{name}", status_code=204)
@@ -187,6 +188,6 @@ async def put_step_up(vault: TheVault, allowed: Setting, body: StepUpIn) -> Step
     )
 
 
-def _public_url(request: Request) -> str:
-    public_url: str = request.app.state.hosting.public_url
-    return public_url
+def _urls(request: Request) -> PublicUrls:
+    urls: PublicUrls = request.app.state.hosting
+    return urls

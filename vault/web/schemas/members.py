@@ -78,11 +78,11 @@ class InvitationOut(BaseModel):
     usable_until: MomentOut
 
     @classmethod
-    def of(cls, issued: Issued, origin: str) -> "InvitationOut":
+    def of(cls, issued: Issued, address: str) -> "InvitationOut":
         """Show an address once."""
         return cls(
             id=issued.invitation.id,
-            address=None if issued.is_mailed else f"{origin}/console/invitation/{issued.token.text}",
+            address=None if issued.is_mailed else address,
             usable_from=issued.invitation.starts_at,
             usable_until=issued.invitation.ends_at,
         )

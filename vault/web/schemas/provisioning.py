@@ -1,17 +1,10 @@
 """JSON schemas of provisioning: the setting and the tokens of a company's directory."""
 
-from urllib.parse import quote
-
 from pydantic import BaseModel
 
 from vault.domain.sign_in.provisioning import ProvisioningToken, RolesFrom
 from vault.services.sign_in.provisioning import ShownProvisioning
 from vault.web.schemas.base import Body, Flag, MomentOut, Text
-
-
-def scim_url(public_url: str, account: str) -> str:
-    """Return the address of an account's SCIM."""
-    return f"{public_url}/scim/v2/{quote(account, safe='')}"
 
 
 class ProvisioningIn(Body):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.accounts.roles import AccountRole
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.connection import (
     MAX_AGENTS,
     MAX_ROLES,
@@ -113,7 +114,7 @@ class SignInConnectionOut(BaseModel):
     changed_by: str
 
     @classmethod
-    def of(cls, connection: SignInConnection, public_url: str) -> "SignInConnectionOut":
+    def of(cls, connection: SignInConnection, urls: PublicUrls) -> "SignInConnectionOut":
         """Show a connection."""
         settings = connection.settings
         return cls(
@@ -132,10 +133,10 @@ class SignInConnectionOut(BaseModel):
                 if one.role != "operator"
             ],
             acr_values=list(settings.acr_values),
-            sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
-            redirect_uri=f"{public_url}/console/callback/{connection.id}",
-            back_channel_logout_uri=f"{public_url}/console/back-channel/{connection.id}",
-            jwks_uri=None if settings.client_key is None else f"{public_url}/console/jwks/{connection.id}",
+            sign_in_url=urls.console("sign-in", connection.id),
+            redirect_uri=urls.console("callback", connection.id),
+            back_channel_logout_uri=urls.console("back-channel", connection.id),
+            jwks_uri=None if settings.client_key is None else urls.console("jwks", connection.id),
             changed_at=connection.changed_at,
             changed_by=connection.changed_by,
         )

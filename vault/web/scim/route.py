@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.provisioning import Provisioning
 from vault.domain.sign_in.scim.refusals import ScimInvalid
 from vault.domain.strict_json import read_object
@@ -17,7 +18,6 @@ from vault.services.service import Vault
 from vault.services.sign_in.provisioning import ScimCaller
 from vault.web.http.auth import vault_of
 from vault.web.middleware.request_limits import MAX_SCIM_BODY
-from vault.web.schemas.provisioning import scim_url
 from vault.web.scim import answers
 
 #: Resources of one answer: by default, and at most.
@@ -82,8 +82,8 @@ class Scim:
     @property
     def base(self) -> str:
         """Return the address of the account's SCIM, never taken from a Host header."""
-        public_url: str = self.request.app.state.hosting.public_url
-        return scim_url(public_url, self.caller.account.ref)
+        urls: PublicUrls = self.request.app.state.hosting
+        return urls.scim(self.caller.account.ref)
 
     async def body(self) -> dict[str, Any]:
         """Return the body. Raises ScimInvalid for what is not a JSON object, HTTPException for another type."""

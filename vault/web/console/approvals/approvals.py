@@ -10,22 +10,25 @@ from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, RULES, VERBS, WITHOUT_RULE
 from vault.errors import NotFound
 from vault.web.console.acts import acts
+from vault.web.console.approvals.asked import asked_words
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
     VERB_WORDS,
     effect_words,
     not_done,
-    person_words,
 )
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
 from vault.web.console.route import console_router
+from vault.web.console.words import period_words, preview_counts
 from vault.web.http.pagination import next_cursor, read_cursor
-from vault.web.http.translations import gettext, translated, translated_pairs
+from vault.web.http.translations import gettext, translatable, translated, translated_pairs
 from vault.web.routes.approvals.gated import reference_of
 from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
+from vault.web.schemas.retention.recording_retention import PolicyPreviewOut
+from vault.web.schemas.retention.retention import RetentionPolicyIn
 
 router = console_router()
 Approving = Annotated[Here, needs("approvals:write")]
@@ -41,6 +44,7 @@ STATE_BADGES: Final = {
     ApprovalState.EXPIRED: "quiet",
 }
 _PAGE: Final = 50
+_STILL_DUE: Final = translatable("still due after the last run of retention")
 _DECISIONS: Final[dict[str, Decision]] = {"approve": "approve", "veto": "veto"}
 
 
@@ -82,9 +86,11 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         "approval.html",
         translated(VERB_WORDS[one.kind]),
         one=one,
-        reason=view.text.reason or _stated_reason(view.text.arguments),
+        reason=view.text.reason,
+        stated=_stated_reason(view.text.arguments),
         reference=await reference_of(here.vault, one),
-        person=person_words(view.text.arguments),
+        arguments=asked_words(one.kind, view.text.arguments),
+        **await _context(here, one, view.text.arguments),
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
         shown=effect_words(one, now),
@@ -148,6 +154,26 @@ async def _now(here: Here, one: Approval) -> tuple[Mapping[str, int] | None, Mis
         return await here.vault.approvals.approvals.effect_now(one), None
     except (*MISTAKES, NotFound) as error:
         return None, Mistake.of(error)
+
+
+async def _context(here: Here, one: Approval, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what else who asked has seen: of a policy its table and numbers, of a rule what it lets go, of a cap."""
+    is_pending = one.state is ApprovalState.PENDING
+    found: dict[str, Any] = {"policy": None, "counts": (), "let_go": (), "period_words": period_words}
+    if one.kind == "retention_policy":
+        found["policy"] = policy = RetentionPolicyIn.model_validate(arguments["policy"]).wanted()
+        if is_pending and here.allows("retention:write"):
+            preview = PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, policy))
+            found["counts"] = [(number, words) for words, number, _ in preview_counts(preview) if number]
+    elif one.kind == "approval_rule" and is_pending:
+        rule = await here.vault.approvals.rules.read(here.account_id)
+        kept = set(arguments["verbs"]) if arguments["enabled"] else set()
+        found["let_go"] = [translated(VERB_WORDS[verb]) for verb in VERBS if verb in rule.in_force - kept]
+    elif one.kind == "retention_cap" and is_pending:
+        run = (await here.vault.accounts.overview.numbers(here.account_id)).retention_run
+        if run is not None and run.residue is not None:
+            found["counts"] = [(run.residue, translated(_STILL_DUE))]
+    return found
 
 
 def _stated_reason(arguments: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """What the pages of approvals print: words of acts, states, effects and outcomes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import Verb
@@ -80,19 +80,6 @@ def effect_words(approval: Approval, now: Mapping[str, int] | None = None) -> li
     shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
     # A closure ends many kinds of things, and an account does not have all of them.
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
-
-
-def person_words(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what an act says of a person, each with its label: of one who is invited, or what one becomes."""
-    said = arguments.get("member") or arguments.get("change") or {}
-    labels = {
-        "name": gettext("Name"),
-        "email": gettext("E-mail address"),
-        "roles": gettext("Roles"),
-        "agents": gettext("Only recordings of these agents"),
-    }
-    lists = {name: ", ".join(value) if isinstance(value, list) else value for name, value in said.items()}
-    return [(label, lists[name] or gettext("none")) for name, label in labels.items() if name in lists]
 
 
 def not_done(decided: Approval) -> WordedRefused:

@@ -9,15 +9,13 @@ from vault.errors import Invalid
 from vault.ports.crm import CrmSystem, FormField
 from vault.services.handover.integrations import IntegrationView
 from vault.web.console.forms import Form, country_code
+from vault.web.console.handover.access import KEY_FIELD, client_of, wrong_value
 from vault.web.console.handover.words import MATCHINGS, ON_RESTRICTIONS, words_of
 from vault.web.console.here import Here
-from vault.web.console.mistakes import ManyInvalid, WordedInvalid
-from vault.web.http.translations import gettext, translated, translated_pairs
+from vault.web.console.mistakes import ManyInvalid
+from vault.web.http.translations import translated, translated_pairs
 from vault.web.schemas.integrations import HandoverPolicyBody
 
-#: The static key: a form that comes back after a sign-in keeps no field of this name.
-KEY_FIELD: Final = "secret"
-_KEY: Final = "key"
 #: Only a vault that tests against a simulated system has it.
 SIMULATED: Final = "api_base"
 
@@ -37,20 +35,6 @@ def shown_fields(system: CrmSystem) -> Sequence[ShownField]:
     """Return the fields of a system that are no secrets, the required ones first."""
     shown = [_shown(system, field) for field in system.settings_fields]
     return sorted(shown, key=lambda one: (one.name == SIMULATED, not one.is_required))
-
-
-def shown_key(system: CrmSystem) -> ShownField | None:
-    """Return the field of a system's static key; None if it has none."""
-    if system.key_field is None:
-        return None
-    words = words_of(system.name, _KEY)
-    return ShownField(
-        name=KEY_FIELD,
-        label=translated(words.label),
-        hint=translated(words.hint),
-        is_required=True,
-        options=(),
-    )
 
 
 def _shown(system: CrmSystem, field: FormField) -> ShownField:
@@ -78,24 +62,11 @@ async def connections_of(here: Here) -> Sequence[tuple[str, str]]:
     return [(view.connection.id, view.connection.name) for view in views]
 
 
-def check_fields(system: CrmSystem, form: Form, *, with_key: bool, with_settings: bool) -> None:
-    """Raise Invalid that names each field of the system that is wrong, in the words of the page."""
-    fields = list(system.settings_fields) if with_settings else []
-    wrong = list[Invalid]()
-    if with_key and system.key_field is not None:
-        _check(KEY_FIELD, system.key_field, form, wrong)
-    for field in fields:
-        _check(field.name, field, form, wrong)
-    if wrong:
+def check_settings(system: CrmSystem, form: Form, *others: Invalid) -> None:
+    """Raise Invalid that names each setting of the system that is wrong, after the ``others``."""
+    found = (wrong_value(field.name, field, form) for field in system.settings_fields)
+    if wrong := [*others, *(one for one in found if one is not None)]:
         raise ManyInvalid(wrong)
-
-
-def _check(name: str, field: FormField, form: Form, wrong: list[Invalid]) -> None:
-    value = form.text(name)
-    if not value and field.is_required:
-        wrong.append(WordedInvalid(gettext("This is needed."), field=name))
-    elif value and field.pattern.fullmatch(value) is None:
-        wrong.append(WordedInvalid(gettext("It must be as the hint says."), field=name))
 
 
 def settings_of(system: CrmSystem, form: Form) -> dict[str, str]:
@@ -116,11 +87,12 @@ def policy_of(form: Form, before: HandoverPolicy) -> dict[str, Any]:
     }
 
 
-def activation_of(system: CrmSystem, form: Form) -> dict[str, Any]:
+def activation_of(system: CrmSystem, form: Form, *, is_app: bool) -> dict[str, Any]:
     """Return the body with which REST activates a system."""
+    access = {"client": client_of(form)} if is_app else {"key": form.text(KEY_FIELD) or None}
     return {
         "system": system.name,
-        "key": form.text(KEY_FIELD) or None,
+        **access,
         "settings": settings_of(system, form),
         "policy": policy_of(form, HandoverPolicy()),
         "description": form.words("description"),

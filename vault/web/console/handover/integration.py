@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.recordings.media import clock_length
+from vault.ports.crm import CrmSystem
 from vault.services.handover.credentials import IntegrationChange
 from vault.services.handover.earlier_calls import PREVIEWED
 from vault.services.handover.integrations import IntegrationView
@@ -13,21 +14,28 @@ from vault.web.console.accounts.connections import HANDOVER
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked
 from vault.web.console.handed_over import CAUSES, RESIDUES, STATES
-from vault.web.console.handover.forms import (
+from vault.web.console.handover.access import (
+    CALLED,
     KEY_FIELD,
-    check_fields,
+    client_of,
+    shown_client,
+    shown_key,
+    without_secret,
+    wrong_access,
+)
+from vault.web.console.handover.forms import (
+    check_settings,
     connections_of,
     policy_choices,
     policy_of,
     settings_of,
     shown_fields,
-    shown_key,
     values_of,
 )
 from vault.web.console.handover.integrations import TAB, Auditing, Reading, Setting, titles_of
 from vault.web.console.handover.words import INTEGRATION_STATES, INTEGRATION_TONES
 from vault.web.console.here import Here
-from vault.web.console.mistakes import MISTAKES
+from vault.web.console.mistakes import MISTAKES, ManyInvalid
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text, whole_number
 from vault.web.http.translations import gettext
@@ -51,7 +59,7 @@ async def change_integration(here: Setting, integration: IntegrationId) -> str:
     service = here.vault.handover.integrations
     view = await service.read(here.account_id, integration)
     system = service.systems[view.integration.system]
-    check_fields(system, here.form, with_key=False, with_settings=True)
+    check_settings(system, here.form)
     said = {
         "settings": settings_of(system, here.form),
         "policy": policy_of(here.form, view.integration.policy),
@@ -67,11 +75,43 @@ async def set_key(here: Setting, integration: IntegrationId) -> str:
     """Set a new key, with which what waited for it goes on."""
     service = here.vault.handover.integrations
     view = await service.read(here.account_id, integration)
-    check_fields(service.systems[view.integration.system], here.form, with_key=True, with_settings=False)
-    body = checked(IntegrationPatchIn, {"key": here.form.text(KEY_FIELD)}, called={"key": KEY_FIELD})
+    _check_access(service.systems[view.integration.system], here, is_app=False)
+    body = checked(IntegrationPatchIn, {"key": here.form.text(KEY_FIELD)}, called=CALLED)
     wanted: IntegrationChange = body.wanted()
     await service.change(here.account_id, integration, wanted, actor=here.actor)
     return _path(integration, "integration_authorized")
+
+
+@acts(router, ONE + "/client", again=show_integration)
+async def set_client(here: Setting, integration: IntegrationId) -> str:
+    """Set another app, which a person authorizes next."""
+    service = here.vault.handover.integrations
+    view = await service.read(here.account_id, integration)
+    _check_access(service.systems[view.integration.system], here, is_app=True)
+    body = checked(IntegrationPatchIn, {"client": client_of(here.form)})
+    await service.change(here.account_id, integration, body.wanted(), actor=here.actor)
+    return _path(integration, "integration_client_set")
+
+
+@router.post(ONE + "/authorization")
+@comes_back(show_integration)
+async def begin_authorization(here: Setting, integration: IntegrationId) -> Response:
+    """Show the link to the system's page. The policy of content lets no form lead to another site."""
+    try:
+        begun = await here.vault.handover.authorizations.begin(here.account_id, integration, actor=here.actor)
+    except MISTAKES as error:
+        here.allowed.require("audit:read")
+        return await _one(here.wrong(error), integration)
+    view = await here.vault.handover.integrations.read(here.account_id, integration)
+    title = titles_of(here).get(view.integration.system, view.integration.system)
+    return TAB.page(
+        here,
+        "integration_authorization.html",
+        gettext("Authorize %(system)s", system=title),
+        integration=integration,
+        title=title,
+        begun=begun,
+    )
 
 
 @acts(router, ONE + "/pause", again=show_integration)
@@ -153,6 +193,12 @@ async def _back_fill(here: Here, integration: str, *, expected: int | None) -> i
     )
 
 
+def _check_access(system: CrmSystem, here: Here, *, is_app: bool) -> None:
+    """Raise Invalid that names each field of the key, or of the app, that is wrong."""
+    if wrong := wrong_access(system, here.form, is_app=is_app):
+        raise ManyInvalid(wrong)
+
+
 def _path(integration: str, done: str) -> str:
     return f"{HANDOVER}/{integration}?done={done}"
 
@@ -171,6 +217,8 @@ async def _one(here: Here, integration_id: str) -> Response:
         view=view,
         system=system,
         key=None if system is None else shown_key(system),
+        client=shown_client(),
+        redirect_url=here.vault.handover.authorizations.redirect_url,
         fields=() if system is None else shown_fields(system),
         states=INTEGRATION_STATES,
         tones=INTEGRATION_TONES,
@@ -179,7 +227,7 @@ async def _one(here: Here, integration_id: str) -> Response:
         connections=await connections_of(here),
         chosen=here.form.many("policy.connections") if is_change else policy.connections,
         values=values,
-        sent=here.form.values(),
+        sent=without_secret(here.form.values()),
         standing=_standing(view),
         **policy_choices(),
     )

@@ -12,14 +12,20 @@ from vault.web.console.accounts.connections import HANDOVER, SECTION, tabs_of
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import checked
 from vault.web.console.handed_over import CAUSES, RESIDUES
+from vault.web.console.handover.access import (
+    CALLED,
+    by_app,
+    shown_client,
+    shown_key,
+    without_secret,
+    wrong_access,
+)
 from vault.web.console.handover.forms import (
-    KEY_FIELD,
     activation_of,
-    check_fields,
+    check_settings,
     connections_of,
     policy_choices,
     shown_fields,
-    shown_key,
 )
 from vault.web.console.handover.words import INTEGRATION_STATES, INTEGRATION_TONES
 from vault.web.console.here import Here, Tab, needs
@@ -102,8 +108,9 @@ def _body(here: Here) -> IntegrationIn:
     system = here.vault.handover.integrations.systems.get(here.form.text("system"))
     if system is None:
         raise WordedInvalid(gettext("Choose a system."), field="system")
-    check_fields(system, here.form, with_key=True, with_settings=True)
-    return checked(IntegrationIn, activation_of(system, here.form), called={"key": KEY_FIELD})
+    is_app = by_app(system, here.form.text("access"))
+    check_settings(system, here.form, *wrong_access(system, here.form, is_app=is_app))
+    return checked(IntegrationIn, activation_of(system, here.form, is_app=is_app), called=CALLED)
 
 
 async def _form(here: Here, name: str, *, previews: Sequence[Preview] | None = None) -> Response:
@@ -117,12 +124,15 @@ async def _form(here: Here, name: str, *, previews: Sequence[Preview] | None = N
             systems=sorted(systems.values(), key=lambda one: one.title),
             residues=RESIDUES,
         )
+    is_app = by_app(system, here.form.text("access") or here.query("access", most=_LONGEST))
     return TAB.page(
         here,
         "integration_new.html",
         gettext("Activate %(system)s", system=system.title),
         system=system,
-        key=shown_key(system),
+        key=None if is_app else shown_key(system),
+        client=shown_client() if is_app else (),
+        redirect_url=here.vault.handover.authorizations.redirect_url,
         fields=shown_fields(system),
         safeguards=translated_pairs(SAFEGUARDS.items()),
         connections=await connections_of(here),
@@ -132,6 +142,6 @@ async def _form(here: Here, name: str, *, previews: Sequence[Preview] | None = N
         causes=CAUSES,
         clock=clock_length,
         residues=RESIDUES,
-        values=here.values(_DEFAULTS),
+        values=without_secret(here.values(_DEFAULTS)),
         **policy_choices(),
     )

@@ -57,6 +57,16 @@ _SALESFORCE: Final = {
         translatable("Where a call is written"), translatable("A completed task at the contact"), _CASES
     ),
 }
+#: Of an app that people authorize; systems call its parts by several names.
+CLIENT_WORDS: Final[Mapping[str, FieldWords]] = {
+    "client_id": FieldWords(
+        translatable("Id of your app"),
+        translatable("The system may call it client id, consumer key or app id"),
+    ),
+    "client_secret": FieldWords(
+        translatable("Secret of your app"), translatable("It is sealed, and no page shows it again")
+    ),
+}
 #: By the system's name and the field's. The static key is ``key``.
 FIELDS: Final[Mapping[str, Mapping[str, FieldWords]]] = {
     "hubspot": {

@@ -67,7 +67,7 @@ async def share_recording(here: Sharing, recording: RecordingId) -> Response:
     except MISTAKES as error:
         return await _page(here.wrong(error), recording, here.form.values())
     moment = f"#t={at}" if at else ""
-    return await _page(here, recording, {}, f"{here.public_url}/p/{token}{moment}")
+    return await _page(here, recording, {}, here.urls.link(token) + moment)
 
 
 def _link_request(here: Here) -> LinkRequest:

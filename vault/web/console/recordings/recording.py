@@ -1,7 +1,7 @@
 """One recording: what it is, why it is here, who heard it, and what can be done with it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
@@ -11,7 +11,6 @@ from vault.domain.handover.handover import StoredHandover
 from vault.domain.playback.link import Purpose
 from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import GONE, Recording, State
-from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
 from vault.web.console import handed_over
@@ -21,6 +20,7 @@ from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.recordings.views import RESTRICTION_CAUSES, as_lines, recording_row
 from vault.web.console.route import console_router
+from vault.web.console.words import GROUND_WORDS
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
 from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn
@@ -56,13 +56,6 @@ PURPOSES: dict[Purpose, str] = translatable(
 )
 #: Links per page.
 _LINKS: Final = 50
-#: Why a recording is erased before a minimum ends.
-_GROUNDS: Final[Mapping[Ground, str]] = translatable(
-    {
-        "unlawful_recording": "nobody was allowed to make the recording",
-        "sad_found": "it has the code of a payment card",
-    }
-)
 
 
 @router.get("/recordings/{recording}")
@@ -81,7 +74,7 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         links=links,
         following=next_cursor(links, _LINKS, lambda one: (one[0].created_at, one[0].id)),
         purposes=PURPOSES,
-        grounds=translated_pairs(_GROUNDS.items()),
+        grounds=translated_pairs(GROUND_WORDS.items()),
         values={
             "call_metadata": as_lines(view.call_metadata),
             "metadata": as_lines(view.metadata),

@@ -60,7 +60,7 @@ _TEXTS: Final = ("requests_to", "authority")
 async def show_record(here: Auditing) -> Response:
     """Show the record of processing (GDPR art. 30) as it is now."""
     record = await here.vault.registers.processing_records.read(here.account)
-    shown = ProcessingRecordOut.of(record, here.public_url)
+    shown = ProcessingRecordOut.of(record, here.urls)
     names = {one.id: one.name for one in shown.recipients}
     return TAB.page(
         here,

@@ -148,4 +148,10 @@ def missing_words(code: str, names: Mapping[str, str]) -> str:
         return gettext("%(name)s, whom you do not name on the page", name=names.get(what, what))
     if kind == "safeguard":
         return gettext("the safeguard of the transfer to %(name)s", name=names.get(what, what))
+    if kind == "region":
+        return gettext("where this is: %(part)s", part=part_words(what))
+    if kind == "abroad":
+        return gettext(
+            "the safeguard for %(name)s, outside the region of the vault", name=names.get(what, what)
+        )
     return translated(_MISSING.get(code, code))

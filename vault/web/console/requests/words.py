@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from vault.domain.requests.decision import CODES, GRANTING, Code, Effect, effect_of, read_code
+from vault.domain.requests.decision import CODES, GRANTING, Effect, effect_of, read_code
 from vault.domain.requests.request import Kind, Request, RequestState, Verdict
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
 from vault.services.requests.ruling_request import RulingRequest
-from vault.web.console.words import days_left
+from vault.web.console.words import CODE_WORDS, days_left
 from vault.web.http.translations import translatable, translated, translated_pairs
 
 KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
@@ -61,28 +61,6 @@ PAUSE_WORDS: Final = translatable(
         ("identity", "proof of identity"),
         ("fee", "a fee"),
     )
-)
-CODE_WORDS: Final[Mapping[Code, str]] = translatable(
-    {
-        "erased": "erase",
-        "restricted": "restrict",
-        "provided": "provide the person's own channel",
-        "provided_whole": "provide the whole recording",
-        "noted": "note it",
-        "pending_hold": "keep: a hold covers it",
-        "kept_legal_obligation": "keep: a law requires it",
-        "kept_claims": "keep: needed for legal claims",
-        "kept_expression": "keep: freedom of expression",
-        "kept_grounds": "keep: compelling grounds",
-        "third_party": "refuse: rights of others",
-        "no_match": "nothing matches",
-        "not_yours": "refuse: it is not this person's",
-        "not_verified": "refuse: identity not proven",
-        "unfounded": "refuse: manifestly unfounded",
-        "excessive": "refuse: excessive",
-        "no_right": "refuse: no such right here",
-        "not_provided": "could not be provided",
-    }
 )
 EFFECT_WORDS: Final[Mapping[Effect, str]] = translatable(
     {

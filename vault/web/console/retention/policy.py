@@ -5,7 +5,7 @@ class and a decision that were left empty are none, so that the form can offer m
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Response
@@ -18,8 +18,15 @@ from vault.web.console.forms import Form, checked, renumbered, rows_of
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.route import console_router
-from vault.web.console.words import number_or_typed, period_text, period_value, period_words, whole_number
-from vault.web.http.translations import gettext, ngettext, translatable
+from vault.web.console.words import (
+    number_or_typed,
+    period_text,
+    period_value,
+    period_words,
+    preview_counts,
+    whole_number,
+)
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.retention.recording_retention import PolicyPreviewOut
 from vault.web.schemas.retention.retention import RetentionPolicyIn
 
@@ -32,20 +39,6 @@ TABS: Final = (
     {"name": translatable("Holds"), "path": "/holds"},
 )
 TAB: Final = Tab(SECTION, TABS, "/retention")
-#: Outcomes of a preview with their words for a number, the gravest first. Other languages have two forms.
-_OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
-    "due_now": lambda number: ngettext("erased by the first run", "erased by the first run", number),
-    "review": lambda number: ngettext("to be reviewed now", "to be reviewed now", number),
-    "due_30d": lambda number: ngettext("due within 30 days", "due within 30 days", number),
-    "later": lambda number: ngettext("due later", "due later", number),
-    "undated": lambda number: ngettext("never due", "never due", number),
-    "held": lambda number: ngettext("kept by a hold", "kept by a hold", number),
-    "below_minimum": lambda number: ngettext("kept by a minimum", "kept by a minimum", number),
-    "conflict": lambda number: ngettext("in conflict", "in conflict", number),
-    "told_otherwise": lambda number: ngettext(
-        "kept shorter, as a notice told", "kept shorter, as a notice told", number
-    ),
-}
 #: Versions on a page.
 _PAGE: Final = 50
 #: More classes than the policy has, for new ones.
@@ -158,11 +151,7 @@ def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> 
         "retention_preview.html",
         gettext("Preview of the retention policy"),
         preview=preview,
-        counts=[
-            (words(number), number, name == "due_now")
-            for name, words in _OUTCOMES.items()
-            for number in (getattr(preview, name),)
-        ],
+        counts=preview_counts(preview),
         policy=body.wanted(),
         policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
         version=here.form.text("version"),

@@ -61,7 +61,7 @@ async def test_sign_in_provider(here: Granting) -> Response:
 async def show_sign_in_connection(here: Granting, provider: Name) -> Response:
     """Show a connection: what to enter at the provider, and the form to change it."""
     connection = await here.vault.sign_in.connections.get(here.account_id, provider)
-    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.public_url))
+    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.urls))
 
 
 @acts(router, "/access/sign-in", again=show_sign_in_form)
@@ -158,7 +158,7 @@ async def _sent_form(here: Here, check: ProviderCheck | None = None) -> Response
     if here.form.text("changes"):
         name = here.form.text("changes")
         connection = await here.vault.sign_in.connections.get(here.account_id, name)
-        return _form(here, values, SignInConnectionOut.of(connection, here.public_url), check)
+        return _form(here, values, SignInConnectionOut.of(connection, here.urls), check)
     return _form(here, values, check=check)
 
 
@@ -169,7 +169,7 @@ def _form(
     check: ProviderCheck | None = None,
 ) -> Response:
     seed = here.form.text("seed") or Token.new().text
-    new_uri = f"{here.public_url}/console/callback/{_id_of(here.account_id, seed)}"
+    new_uri = here.urls.console("callback", _id_of(here.account_id, seed))
     filled = sum(bool(values.get(f"roles.{place}.value")) for place in range(MAX_ROLES))
     return Tab(SECTION, TABS, "/access").page(
         here,

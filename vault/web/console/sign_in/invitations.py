@@ -193,8 +193,7 @@ def _told(here: Here, issued: Issued) -> str:
     """Return the person and the address, which a double submit gets again; where to go if the vault mails it."""
     if issued.is_mailed:
         return f"/access/members/{issued.invitation.person_id}?done=invitation_mailed"
-    origin = here.vault.sign_in.passkeys.proofs.site.origin
-    return f"{issued.invitation.person_id} {origin}/console/invitation/{issued.token.text}"
+    return f"{issued.invitation.person_id} {here.vault.sign_in.invitations.mails.address(issued.token.text)}"
 
 
 def _grantable(here: Here) -> list[AccountRole]:

@@ -44,7 +44,7 @@ async def show_access(here: Granting) -> Response:
         members=members,
         following=next_cursor(members, _PAGE, lambda one: (one.row.first_at, one.row.id)),
         connections=await here.vault.sign_in.connections.list(here.account_id),
-        public_url=here.public_url,
+        urls=here.urls,
         step_up=await here.vault.sign_in.step_up.read(here.account_id),
         rule=await here.vault.approvals.rules.read(here.account_id),
         without_pair=await without_pair_words(here),

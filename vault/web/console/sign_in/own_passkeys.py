@@ -16,6 +16,7 @@ from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.passkey_options import to_make, to_use
 from vault.web.console.sign_in.passkeys import name_of_passkey
+from vault.web.console.sign_in.provider import labelled
 from vault.web.http.auth import TheVault
 from vault.web.http.html import translated_page
 from vault.web.http.problems import of_error, status_of
@@ -142,7 +143,7 @@ async def _verification(
     return translated_page(
         "console/verification.html",
         status=200 if wrong is None else 401,
-        provider=await vault.sign_in.step_up.provider_of(person.session),
+        provider=labelled(request, await vault.sign_in.step_up.provider_of(person.session)),
         is_fresh=is_fresh(person.session, request.app.state.clock()),
         was_asked=request.query_params.get("asked") == "1",
         origin=vault.sign_in.passkeys.proofs.site.origin,

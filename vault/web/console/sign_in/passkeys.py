@@ -154,7 +154,7 @@ def _page(
         "console/invitation.html",
         status=status,
         welcome=welcome,
-        token=token,
+        token=request.app.state.hosting.labelled(token),
         origin=vault.sign_in.passkeys.proofs.site.origin,
         waits_until=write_rfc3339(starts) if starts > request.app.state.clock() else None,
         error=error,

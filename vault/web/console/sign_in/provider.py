@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
+from vault.domain.public_urls import PublicUrls
 from vault.domain.sign_in.attempt import LIFE
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotAuthentic, NotFound, TooMany, Unavailable, VaultError
@@ -101,7 +102,9 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
         )
     except (SignInRefused, NotFound) as refused:
         count_failure(request)
-        response = _refused(refused, 404 if isinstance(refused, NotFound) else 401, again=connection)
+        response = _refused(
+            refused, 404 if isinstance(refused, NotFound) else 401, again=labelled(request, connection)
+        )
     except TooMany as over:
         return error_page(request, over)
     except Unavailable as away:
@@ -207,6 +210,12 @@ def _provider_away(error: Unavailable) -> Response:
 def remember_provider(request: Request, response: Response, connection_id: str) -> None:
     """Set the cookie."""
     set_own_cookie(request, response, _LAST, connection_id, seconds=_SECONDS, same_site="lax")
+
+
+def labelled(request: Request, connection: str | None) -> str | None:
+    """Return the id of a connection as its addresses have it; None for None."""
+    urls: PublicUrls = request.app.state.hosting
+    return None if connection is None else urls.labelled(connection)
 
 
 def last_provider(request: Request) -> str | None:

@@ -15,7 +15,7 @@ from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS
 from vault.web.http.translations import gettext
-from vault.web.schemas.provisioning import ProvisioningIn, scim_url
+from vault.web.schemas.provisioning import ProvisioningIn
 
 router = console_router()
 Granting = Annotated[Here, needs("keys:write")]
@@ -96,7 +96,7 @@ async def _page(here: Here, made: str | None = None) -> Response:
         gettext("Provisioning"),
         shown=shown,
         made=made,
-        base_url=scim_url(here.public_url, here.account.ref),
+        base_url=here.urls.scim(here.account.ref),
         connections=[
             (one.name, one.name) for one in await here.vault.sign_in.connections.list(here.account_id)
         ],

@@ -24,7 +24,7 @@ from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.choose_account import accounts_page
 from vault.web.console.sign_in.limits import check_rate, count_failure
-from vault.web.console.sign_in.provider import connection_id, last_provider
+from vault.web.console.sign_in.provider import connection_id, labelled, last_provider
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import translated_page
@@ -107,8 +107,8 @@ def sign_in_page(
         error=error,
         passkey_error=passkey_error,
         done=done,
-        provider=last_provider(request),
-        still_at=connection_id(request.query_params.get("still_at")),
+        provider=labelled(request, last_provider(request)),
+        still_at=labelled(request, connection_id(request.query_params.get("still_at"))),
         origin=vault.sign_in.passkeys.proofs.site.origin,
     )
 
@@ -140,9 +140,9 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
 
 
 @router.get("/once/{token}")
-async def get_once(token: Annotated[str, Path(max_length=128)]) -> Response:
+async def get_once(request: Request, token: Annotated[str, Path(max_length=128)]) -> Response:
     """Show the button of an address that signs in once: a link preview must not use it up."""
-    return translated_page("console/once.html", token=token)
+    return translated_page("console/once.html", token=request.app.state.hosting.labelled(token))
 
 
 @router.post("/once/{token}")

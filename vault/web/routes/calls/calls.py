@@ -49,7 +49,7 @@ async def put_call(
     await vault.recordings.calls.metadata.report(
         allowed.account.id, call_ref, body.metadata, actor=allowed.actor
     )
-    return CallOut.of(answer, request.app.state.hosting.public_url)
+    return CallOut.of(answer, request.app.state.hosting)
 
 
 @router.get("")

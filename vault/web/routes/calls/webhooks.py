@@ -17,6 +17,7 @@ from vault.services.ingest.delivery_log import Answer
 from vault.services.service import Vault
 from vault.web.contract.descriptions import CALL_DOCUMENT, CALL_STEP, WEBHOOK
 from vault.web.http.auth import TheVault
+from vault.web.http.cell_labels import sent_path
 from vault.web.http.problems import status_of
 from vault.web.schemas.calls.webhook_events import ReceiptOut
 
@@ -152,7 +153,7 @@ async def _delivery(request: Request) -> Delivery:
     query = f"?{request.url.query}" if request.url.query else ""
     return Delivery(
         method=request.method,
-        url=f"{request.app.state.hosting.public_url}{request.url.path}{query}",
+        url=f"{request.app.state.hosting.public_url}{sent_path(request)}{query}",
         headers=headers,
         body=await request.body(),
         received_at=request.app.state.clock(),

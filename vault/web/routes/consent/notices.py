@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.notices.audio import MAX_UPLOAD, Encoding
+from vault.domain.public_urls import PublicUrls
 from vault.errors import TooLarge
 from vault.web.audio.check_upload_body import check_media_type
 from vault.web.contract.descriptions import AUDIO_BODY, IDEMPOTENT, WAV
@@ -31,7 +32,7 @@ async def post_notice(request: Request, vault: TheVault, allowed: Setting, body:
 
     async def produce() -> NoticeOut:
         drafted = await vault.consent.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
-        return NoticeOut.of(drafted, _public_url(request))
+        return NoticeOut.of(drafted, _urls(request))
 
     return await answer_once(request, allowed, produce)
 
@@ -45,14 +46,14 @@ async def list_notices(
         allowed.account.id, asked.status, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
-    items = [NoticeOut.of(listed, _public_url(request)) for listed in found]
+    items = [NoticeOut.of(listed, _urls(request)) for listed in found]
     return NoticesOut(items=items, next_cursor=following)
 
 
 @router.get(_NOTICE)
 async def get_notice(request: Request, vault: TheVault, allowed: Reading, notice: NoticeId) -> NoticeOut:
     """Show a notice."""
-    return NoticeOut.of(await vault.consent.notices.read(allowed.account.id, notice), _public_url(request))
+    return NoticeOut.of(await vault.consent.notices.read(allowed.account.id, notice), _urls(request))
 
 
 @router.put(_NOTICE)
@@ -61,7 +62,7 @@ async def put_notice(
 ) -> NoticeOut:
     """Replace a draft. 409 for a published notice, which never changes."""
     changed = await vault.consent.notices.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
-    return NoticeOut.of(changed, _public_url(request))
+    return NoticeOut.of(changed, _urls(request))
 
 
 @router.delete(_NOTICE, status_code=204)
@@ -89,7 +90,7 @@ async def put_prompt(
     audible = await vault.consent.notices.set_audio(
         allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor
     )
-    return NoticeOut.of(audible, _public_url(request))
+    return NoticeOut.of(audible, _urls(request))
 
 
 @router.get(_NOTICE + "/audio", response_class=Response, responses={200: WAV})
@@ -116,7 +117,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
 
     async def produce() -> NoticeOut:
         published = await vault.consent.notices.publish(allowed.account.id, notice, actor=allowed.actor)
-        return NoticeOut.of(published, _public_url(request))
+        return NoticeOut.of(published, _urls(request))
 
     return await answer_once(request, allowed, produce, status=200)
 
@@ -127,7 +128,7 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
 
     async def produce() -> NoticeOut:
         retired = await vault.consent.notices.retire(allowed.account.id, notice, actor=allowed.actor)
-        return NoticeOut.of(retired, _public_url(request))
+        return NoticeOut.of(retired, _urls(request))
 
     return await answer_once(request, allowed, produce, status=200)
 
@@ -150,6 +151,6 @@ async def get_public_prompt(
     return Response(audio, media_type="audio/wav", headers=headers)
 
 
-def _public_url(request: Request) -> str:
-    url: str = request.app.state.hosting.public_url
-    return url
+def _urls(request: Request) -> PublicUrls:
+    urls: PublicUrls = request.app.state.hosting
+    return urls

@@ -47,7 +47,7 @@ async def post_link(
         link, token = await vault.playback.links.create(
             allowed.account.id, recording, wanted, actor=allowed.actor
         )
-        url = f"{request.app.state.hosting.public_url}/p/{token.text}"
+        url = request.app.state.hosting.link(token.text)
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 
     return await answer_once(request, allowed, produce)
@@ -82,7 +82,7 @@ async def post_doorway(
     It opens nothing by itself; it leads to a sign-in, or takes a link to the same recording.
     """
     door = await vault.playback.doorways.make(allowed.account.id, recording)
-    return DoorwayOut(url=f"{request.app.state.hosting.public_url}/h/{door}")
+    return DoorwayOut(url=request.app.state.hosting.doorway(door))
 
 
 @router.get("/links")

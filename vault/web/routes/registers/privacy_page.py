@@ -43,7 +43,10 @@ async def _page(request: Request, vault: TheVault, page_id: str, language: str |
     except VaultError as error:
         return html.refusal(error, language_of(request))
     others = [one for one in vault.registers.processing_records.page_texts.values() if one is not texts]
-    answer = html.page("privacy.html", page=shown, texts=texts.texts, language=texts, others=others)
+    path = f"/privacy/{request.app.state.hosting.labelled(shown.id)}"
+    answer = html.page(
+        "privacy.html", page=shown, path=path, texts=texts.texts, language=texts, others=others
+    )
     tag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if (answered := unmet(request.headers, tag, headers)) is not None:

@@ -202,7 +202,7 @@ async def _record(request: Request, vault: TheVault, allowed: Access) -> Respons
     found = await vault.registers.processing_records.read(allowed.account)
 
     def write() -> Response:
-        record = ProcessingRecordOut.of(found, request.app.state.hosting.public_url)
+        record = ProcessingRecordOut.of(found, request.app.state.hosting)
         return answer_json(record, headers={"ETag": f'"{record.revision}"'})
 
     # It has every recipient, so keep the work off the event loop.

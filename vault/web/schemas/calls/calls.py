@@ -10,6 +10,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CALL_YEARS, CallFacts, is_plausible
 from vault.domain.calls.metadata import Metadata
 from vault.domain.consent import consent_event as nouns
+from vault.domain.public_urls import PublicUrls
 from vault.domain.reason import Reason
 from vault.domain.retention.judge import Ground
 from vault.domain.stored.evidence import Evidence
@@ -173,12 +174,12 @@ class CallOut(BaseModel):
     decision: DecisionOut
 
     @classmethod
-    def of(cls, answer: CallAnswer, public_url: str) -> "CallOut":
+    def of(cls, answer: CallAnswer, urls: PublicUrls) -> "CallOut":
         """Show the decision and its notices."""
         notices = []
         for party, notice in answer.notices:
             same = ("id", "language", "mode", "text", "text_sha256", "audio_sha256")
-            url = f"{public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
+            url = urls.prompt(notice.id) if notice.audible else None
             notices.append(
                 NoticeToPlayOut(
                     **{name: getattr(notice, name) for name in same},

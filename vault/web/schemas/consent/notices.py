@@ -9,6 +9,7 @@ from vault.domain.consent.consent_event import Party
 from vault.domain.notices import notice as nouns
 from vault.domain.notices.audio import Beep, PromptRequest
 from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
+from vault.domain.public_urls import PublicUrls
 from vault.web.schemas.base import Body, MomentOut, PageQuery, readable_lines
 
 #: A required element of the spoken text; empty in an unfinished draft.
@@ -76,10 +77,10 @@ class NoticeOut(BaseModel):
     retired_at: MomentOut | None = None
 
     @classmethod
-    def of(cls, notice: nouns.Notice, public_url: str) -> "NoticeOut":
+    def of(cls, notice: nouns.Notice, urls: PublicUrls) -> "NoticeOut":
         """Show a notice."""
         same = {name: getattr(notice, name) for name in cls.model_fields if name != "audio_url"}
-        url = f"{public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
+        url = urls.prompt(notice.id) if notice.audible else None
         keys = None if notice.keys is None else NoticeKeysOut(**asdict(notice.keys))
         return cls(**same | {"places": list(notice.places), "keys": keys}, audio_url=url)
 

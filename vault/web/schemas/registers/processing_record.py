@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vault.domain.public_urls import PublicUrls
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose
-from vault.domain.registers.processing_record import PeriodCode, Place, ProcessingRecord
+from vault.domain.registers.places import Certainty, Place
+from vault.domain.registers.processing_record import PeriodCode, ProcessingRecord
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionClass
 from vault.web.schemas.base import Body, Flag, MomentOut, Text, Words
@@ -140,11 +142,15 @@ class StoragePlaceOut(BaseModel):
     kind: str
     host: str | None
     region: str | None
+    #: `proved` where the provider of the cloud says it, `declared` where the operator alone does.
+    region_is: Certainty | None
 
     @classmethod
     def of(cls, place: Place) -> "StoragePlaceOut":
         """Show a place."""
-        return cls(part=place.part, kind=place.kind, host=place.host, region=place.region)
+        return cls(
+            part=place.part, kind=place.kind, host=place.host, region=place.region, region_is=place.region_is
+        )
 
 
 class ContactOut(BaseModel):
@@ -212,7 +218,7 @@ class ProcessingRecordOut(BaseModel):
     places: list[StoragePlaceOut]
 
     @classmethod
-    def of(cls, record: ProcessingRecord, public_url: str) -> "ProcessingRecordOut":
+    def of(cls, record: ProcessingRecord, urls: PublicUrls) -> "ProcessingRecordOut":
         """Show a record."""
         settings, typed, profile = record.settings, asdict(record.content), record.profile
         published = profile is not None and typed.pop("published")
@@ -226,7 +232,7 @@ class ProcessingRecordOut(BaseModel):
             revision=0 if profile is None else profile.revision,
             missing=list(record.missing),
             page_lacks=list(record.page_lacks),
-            page_url=f"{public_url}/privacy/{profile.id}" if profile is not None and published else None,
+            page_url=urls.privacy_page(profile.id) if profile is not None and published else None,
             categories=list(record.categories),
             recipients=[RecipientOut.of(entry) for entry in record.recipients],
             transfers=[entry.id for entry in record.transfers],

@@ -14,7 +14,6 @@ from vault.domain.sign_in.invitation_mail import BACKOFF, KIND, MAX_TRIES, MailT
 from vault.errors import NotFound
 from vault.services.outbox.kind import OutboxKind, Permission
 from vault.services.sign_in.invitation_mails import InvitationMails
-from vault.services.sign_in.passkey_proofs import PasskeyProofs
 
 #: It is about a person who signs in, so neither a recording nor the switch stands against it.
 _ALWAYS = SendingRules(switched_off="ignore", erased="ignore", restricted="ignore", held="ignore")
@@ -31,7 +30,6 @@ class InvitationMessages(OutboxKind[_Open, _Open]):
     max_attempts: ClassVar[int | None] = MAX_TRIES
 
     mails: InvitationMails
-    proofs: PasskeyProofs
     texts: Mapping[str, MailTexts]
 
     def rules(self, message: Message) -> SendingRules:  # noqa: ARG002 - the same for each
@@ -61,7 +59,7 @@ class InvitationMessages(OutboxKind[_Open, _Open]):
         except NotFound:
             # The account was closed, and its keys are destroyed.
             return _NOT_SENT
-        mail = mail_of(waiting, invitation, self.texts[waiting.language], self.proofs.site.origin)
+        mail = mail_of(waiting, invitation, self.texts[waiting.language], self.mails.address(waiting.secret))
         return mail_attempt(await permission.mail(mail))
 
     def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:
