@@ -7,7 +7,8 @@ from typing import Final, Literal
 from vault.domain.handover.integration import OnRestriction
 
 Desired = Literal["present", "restricted", "absent"]
-#: ``waiting``: nothing was written. ``held``: nothing was, and a person decides. ``unmatched``: nothing will be.
+#: ``waiting``: nothing was written. ``held``: a person decides; nothing was written unless it is ``unconfirmed``.
+#: ``unmatched``: nothing will be.
 #: ``unknown``: a write left, and nobody knows whether it arrived. ``outdated``: something stands there, and a note
 #: has changed since.
 HandoverState = Literal[
@@ -17,6 +18,7 @@ Step = Literal["none", "create", "probe", "update", "remove", "settle"]
 #: Why a hand-over is held or unmatched.
 Cause = Literal[
     "several_contacts", "no_contact", "refused", "no_number", "internal_number", "number_objects", "switched_off",
+    "unconfirmed",
 ]  # fmt: skip
 #: In which something may stand in the system.
 THERE: Final[tuple[HandoverState, ...]] = ("unknown", "present", "outdated", "restricted")
@@ -64,11 +66,14 @@ def desired_of(
     return "present"
 
 
-def next_step(desired: Desired, state: HandoverState) -> Step:
+def next_step(desired: Desired, state: HandoverState, cause: Cause | None) -> Step:
     """Return what brings the system nearer to what is desired.
 
-    ``settle`` needs no request: nothing was ever written. What is unknown is looked up before anything is written.
+    ``settle`` needs no request: nothing was ever written. What is unknown is looked up before anything is written;
+    so is what is held because the system refuses that, once nothing of the call should stand there.
     """
+    if state == "held" and cause == "unconfirmed":
+        return "none" if desired == "present" else "probe"
     if state == "unknown":
         return "probe"
     is_there = state in THERE

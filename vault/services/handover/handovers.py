@@ -62,6 +62,8 @@ class Handovers:
     ) -> HandoverView:
         """Write to this one of the candidates, or to none of them; without candidates: try again.
 
+        What was written and is not confirmed is looked up again, and never written twice.
+
         Raises NotFound, Invalid for a contact that is none of them, Refused if nothing waits for a decision.
         """
         stored = await self.database.read(lambda tx: _find(tx, account_id, handover_id))
@@ -83,7 +85,10 @@ class Handovers:
             if gives_up:
                 tx.handovers.put(replace(locked, state="unmatched", cause="no_contact", sealed=None))
                 return
-            tx.handovers.put(replace(locked, state="waiting", cause=None, sealed=sealed))
+            if locked.cause == "unconfirmed":
+                tx.handovers.put(replace(locked, state="unknown", cause=None))
+            else:
+                tx.handovers.put(replace(locked, state="waiting", cause=None, sealed=sealed))
             tx.handovers.again(locked.id)
 
         await self.database.write(decide)

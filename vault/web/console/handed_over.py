@@ -28,6 +28,7 @@ CAUSES: Final[Mapping[Cause, str]] = translatable(
         "several_contacts": "several contacts have the number",
         "no_contact": "no contact has the number",
         "refused": "the system refused it",
+        "unconfirmed": "it was written, and the system refuses to say whether it stands there",
         "no_number": "the number is withheld or not known",
         "internal_number": "the number is internal",
         "number_objects": "an objection covers the number",

@@ -183,6 +183,8 @@ class _Work:
             text = await self._text(handover)
             request = self._system.probe(text, target, self._access)
             verdict, reply = await self._exchange.send("probe", request)
+            if isinstance(verdict, Refused) and handover.desired == "present":
+                return await self._hold_unconfirmed(handover)
             if not isinstance(verdict, Accepted | Gone):
                 raise self._exchange.end(verdict, reply)
             remote = self._system.probed(reply, text, target) if isinstance(verdict, Accepted) else None
@@ -191,8 +193,14 @@ class _Work:
         since = self._parts.clock() - (handover.sent_at or handover.created_at)
         if since < self._system.probe_lag:
             raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
-        await self._finish(handover, state="waiting", sealed=None)
+        await self._finish(handover, state="waiting", cause=None, sealed=None)
         return _DONE
+
+    async def _hold_unconfirmed(self, handover: StoredHandover) -> Attempt:
+        """Let a person decide where the system refuses the look-up: a repetition does not help."""
+        note = finish(handover, "handover.held", more="unconfirmed", state="held", cause="unconfirmed")
+        await self._parts.database.write(note)
+        return _NOTHING
 
     async def _update(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
         text = await self._text(handover)

@@ -66,7 +66,7 @@ def begin(message: Message) -> Callable[[Transaction, Standing], Begun | None]:
 def _permitted_step(
     tx: Transaction, handover: StoredHandover, integration: StoredIntegration
 ) -> HandoverStep:
-    step = next_step(handover.desired, handover.state)
+    step = next_step(handover.desired, handover.state, handover.cause)
     if step == "create" or (step == "update" and handover.desired == "present"):
         if not integration.sends:
             return "none"
