@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.crm import NotebookPeer
 from tests.handover.handing import ANN, ME, activate, call, follow, hand_over, logged
 from tests.support.service_house import House
+from vault.domain.handover.integration import HandoverPolicy
 from vault.errors import Invalid, Refused
 
 _EVER: Any = {"since": datetime(2020, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}
@@ -52,3 +53,17 @@ async def test_a_preview_sends_nothing(either: House, peer: NotebookPeer):
     assert peer.requests == []
     await either.database.write(lambda tx: tx.tree.settle())
     assert (await either.events()).count("details.read") == 2
+
+
+async def test_a_preview_has_the_calls_of_its_connections_alone(either: House, peer: NotebookPeer):
+    """As those that would be handed over: of an active integration, and of a policy before the activation."""
+    await call(either)
+    verbs, name = either.vault.handover.earlier_calls, either.account.id
+    mine = HandoverPolicy(connections=(either.connection_id,))
+    foreign = HandoverPolicy(connections=("conn_other",))
+    view = await activate(either, connections=mine.connections)
+    assert len(await verbs.preview(name, view.integration.id, **ME)) == 1
+    for policy, number in ((HandoverPolicy(), 1), (mine, 1), (foreign, 0)):
+        assert len(await verbs.preview_system(name, "notebook", policy, **ME)) == number
+    await either.database.write(lambda tx: tx.tree.settle())
+    assert (await either.events()).count("details.read") == 3

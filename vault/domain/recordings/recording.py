@@ -219,6 +219,8 @@ class RecordingFilter:
     received_to: datetime | None = None
     #: The id of the connection that announced it.
     connection_id: str | None = None
+    #: The ids of connections of which one announced it.
+    connection_ids: tuple[str, ...] | None = None
     #: The platform's name of the recording; with ``call_ref``.
     name: str | None = None
     ids: tuple[str, ...] | None = None

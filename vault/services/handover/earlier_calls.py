@@ -46,14 +46,14 @@ class EarlierCalls:
     systems: Mapping[str, CrmSystem]
 
     async def preview(self, account_id: str, integration_id: str, *, actor: str) -> Sequence[Preview]:
-        """Return the last 20 calls as they would be sent. Nothing leaves: no number is looked up.
+        """Return the last 20 calls of its connections as they would be sent. Nothing leaves: no number is looked up.
 
         That the details of these recordings are read is logged before. Raises NotFound, Unavailable.
         """
 
         def find(tx: Transaction) -> tuple[StoredIntegration, Sequence[Recording]]:
             stored = find_integration(tx, account_id, integration_id)
-            return stored, _last_calls(tx, account_id, actor)
+            return stored, _last_calls(tx, account_id, stored.policy, actor)
 
         stored, found = await self.database.write(find)
         return await self._shown(account_id, found, masked=self._is_masked(stored.system, stored.policy))
@@ -62,7 +62,7 @@ class EarlierCalls:
         self, account_id: str, system: str, policy: HandoverPolicy, *, actor: str
     ) -> Sequence[Preview]:
         """Return the same for a system that is not activated, and a policy. Raises Unavailable."""
-        found = await self.database.write(lambda tx: _last_calls(tx, account_id, actor))
+        found = await self.database.write(lambda tx: _last_calls(tx, account_id, policy, actor))
         return await self._shown(account_id, found, masked=self._is_masked(system, policy))
 
     def _is_masked(self, name: str, policy: HandoverPolicy) -> bool:
@@ -130,9 +130,9 @@ class EarlierCalls:
             before = (found[-1].received_at, found[-1].id)
 
 
-def _last_calls(tx: Transaction, account_id: str, actor: str) -> Sequence[Recording]:
-    """Return the last recordings that can be played, and log that their details are read."""
-    wanted = RecordingFilter(state=State.AVAILABLE)
+def _last_calls(tx: Transaction, account_id: str, policy: HandoverPolicy, actor: str) -> Sequence[Recording]:
+    """Return the last recordings that the policy names and can be played, and log that their details are read."""
+    wanted = RecordingFilter(state=State.AVAILABLE, connection_ids=policy.connections or None)
     found = tx.recordings.page(account_id, wanted, before=None, limit=PREVIEWED)
     now = tx.now()
     tx.events.append(

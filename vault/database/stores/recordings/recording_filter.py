@@ -29,6 +29,8 @@ def conditions_of(account_id: str, selection: RecordingFilter) -> list[ColumnExp
         found.append(_R.recording_ref.in_(row_keys_of(selection.name, selection.call_ref or "")))
     if selection.ids is not None:
         found.append(_R.id.in_(selection.ids))
+    if selection.connection_ids is not None:
+        found.append(_R.connection_id.in_(selection.connection_ids))
     if selection.received_from is not None:
         found.append(_R.received_at >= selection.received_from)
     if selection.received_to is not None:
