@@ -24,7 +24,7 @@ from vault.web.console.forms import (
     require_name,
 )
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import ManyInvalid, Mistake
+from vault.web.console.mistakes import ManyInvalid, Mistake, Newer
 from vault.web.http.auth import vault_of
 from vault.web.schemas.approvals import ApprovalReasonIn
 
@@ -90,6 +90,27 @@ class Here:
     def values(self, stored: Mapping[str, str]) -> Mapping[str, str]:
         """Return the fields as they were sent with a form; those that are stored without one."""
         return self.form.values() or stored
+
+    def beside_newer(
+        self,
+        typed: Mapping[str, str],
+        stored: Mapping[str, str],
+        *,
+        version: int,
+        at: datetime | None,
+        by: str | None,
+        path: str,
+    ) -> None:
+        """Let the summary show how a form that was filled in differs from a version that somebody else set meanwhile.
+
+        ``path``: the page of that version, below the account's.
+        """
+        fields = {
+            name: (typed.get(name, ""), stored.get(name, ""))
+            for name in sorted(typed.keys() | stored.keys())
+            if typed.get(name, "") != stored.get(name, "")
+        }
+        self.request.state.newer = Newer(version=version, at=at, by=by, path=path, fields=fields)
 
     def confirm(self) -> None:
         """Raise Invalid unless the account's name was typed, as a destructive act asks for."""

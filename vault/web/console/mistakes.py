@@ -3,8 +3,9 @@
 What a service says is English; an error that is ``Worded`` is in the language of the page already.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from vault.errors import Forbidden, Invalid, Refused, TooLarge, VaultError
 from vault.sentence import sentence_of
@@ -68,6 +69,8 @@ class Mistake:
     is_wrong: bool = True
     #: Whether the person has to confirm first who it is.
     asks_to_confirm: bool = False
+    #: Whether somebody else changed it since the form was shown.
+    is_outdated: bool = False
 
     def __str__(self) -> str:
         """Return the text."""
@@ -97,5 +100,26 @@ class Mistake:
         """Show an error of ``MISTAKES``."""
         text, is_english = words_of_error(error)
         others = tuple(cls.of(one) for one in error.others) if isinstance(error, ManyInvalid) else ()
-        asks = isinstance(error, Refused) and "verification" in error.reasons
-        return cls(text, error.field, of_error(error).status_code, is_english, others, asks_to_confirm=asks)
+        reasons = error.reasons if isinstance(error, Refused) else ()
+        return cls(
+            text,
+            error.field,
+            of_error(error).status_code,
+            is_english,
+            others,
+            asks_to_confirm="verification" in reasons,
+            is_outdated="changed" in reasons,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newer:
+    """A version that somebody else set while a form was filled in, beside what the form has."""
+
+    version: int
+    at: datetime | None
+    by: str | None
+    #: The page of it, below the account's.
+    path: str
+    #: By the name of a field: what the form has, and what the newer version has.
+    fields: Mapping[str, tuple[str, str]]

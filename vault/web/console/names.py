@@ -39,7 +39,7 @@ async def fill_marks(request: Request, response: Response) -> None:
     if allowed is not None:
         if BELL in page:
             page = page.replace(BELL, await _bell(request, allowed))
-        page = fill_problems(request, await _named(request, allowed, page))
+        page = await _named(request, allowed, fill_problems(request, page))
     page = fill_pages(request, page)
     if page is not before:
         response.body = page.encode()

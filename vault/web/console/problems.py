@@ -5,12 +5,13 @@ label; the summary links to them, and has the focus. Messages name a field as RE
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import Request
 from markupsafe import Markup, escape
 
-from vault.web.console.mistakes import Mistake
+from vault.web.console.mistakes import Mistake, Newer
 from vault.web.http.html import environment
 from vault.web.http.named import PROBLEMS
 
@@ -24,6 +25,8 @@ _LABEL: Final = re.compile(r'<label for="([^"]+)">(.{0,500}?)</label>', re.DOTAL
 _TICK: Final = re.compile(
     r'<input type="checkbox"[^<>]* id="([^"]+)"[^<>]*> <span>(.{0,500}?)</span>', re.DOTALL
 )
+_SELECT: Final = re.compile(r'<select id="([^"]+)"[^<>]*>(.*?)</select>', re.DOTALL)
+_OPTION: Final = re.compile(r'<option value="([^"]*)"[^<>]*>([^<]*)</option>')
 _DIALOG: Final = re.compile(
     r"<dialog [^<>]* open>\s{0,9}<form [^<>]*>\s{0,9}<h2[^<>]*>.{0,500}?</h2>", re.DOTALL
 )
@@ -60,10 +63,33 @@ def fill_problems(request: Request, page: str) -> str:
             problems=problems, whole=whole, is_wrong=mistake.is_wrong, asks_to_confirm=mistake.asks_to_confirm
         )
     )
+    newer: Newer | None = getattr(request.state, "newer", None)
+    if newer is not None:
+        shown += _beside(newer, labels, page, request.path_params["account"])
     opened = _DIALOG.search(page)
     if opened is None:
         return page.replace(PROBLEMS, shown, 1).replace(PROBLEMS, "")
     return (page[: opened.end()] + shown + page[opened.end() :]).replace(PROBLEMS, "")
+
+
+def _beside(newer: Newer, labels: Mapping[str, str], page: str, account: str) -> str:
+    """Return what the form and a newer version have in the fields in which they differ, as the page calls them."""
+    options = {
+        found[1]: {one: Markup(words).striptags() for one, words in _OPTION.findall(found[2])}  # noqa: S704
+        for found in _SELECT.finditer(page)
+    }
+
+    def words(control: str, value: str) -> str:
+        chosen = options.get(control, {}).get(str(escape(value)))
+        return value if chosen is None else chosen
+
+    rows = [
+        (control, labels[control], words(control, yours), words(control, now))
+        for name, (yours, now) in newer.fields.items()
+        if (control := f"field-{name}") in labels
+    ]
+    template = environment().get_template("console/newer.html")
+    return template.render(newer=newer, rows=rows, base=f"/console/accounts/{account}")
 
 
 def _fields(page: str) -> dict[str, str]:

@@ -87,7 +87,12 @@ async def show_consent(here: Reading) -> Response:
     """Show the policy, its form and its history."""
     here = replace(here, mistake=_in_the_form(here.mistake))
     policy = await here.vault.consent.policy.read(here.account_id)
-    shown = here.values(_values(policy))
+    shown = here.values(stored := _values(policy))
+    if here.mistake is not None and here.mistake.is_outdated:
+        here.beside_newer(
+            shown, stored, version=policy.version, at=policy.changed_at, by=policy.changed_by, path="/consent"
+        )
+        shown = {**shown, "version": stored["version"]}
     start = read_number(here.cursor)
     history = await here.vault.consent.policy.history(
         here.account_id, start=start, limit=_VERSIONS, newest_first=True

@@ -86,8 +86,13 @@ async def show_record_form(here: Auditing) -> Response:
     """Show the form of the typed part."""
     record = await here.vault.registers.processing_records.read(here.account)
     revision = 0 if record.profile is None else record.profile.revision
-    values = kept_rows(here.form.all_words()) or values_of(record.content) | {"revision": str(revision)}
+    stored = values_of(record.content) | {"revision": str(revision)}
+    values = kept_rows(here.form.all_words()) or stored
     mistake = here.mistake
+    if mistake is not None and mistake.is_outdated and record.profile is not None:
+        one = record.profile
+        here.beside_newer(values, stored, version=revision, at=one.changed_at, by=one.changed_by, path=RECORD)
+        values["revision"] = stored["revision"]
     if mistake is not None:
         # What is wrong with a contact as a whole is at its name.
         of_form = mistake.renamed(lambda field: f"{field}.name" if field in CONTACTS else field)

@@ -110,6 +110,12 @@ async def show_policy_preview(here: Retaining) -> Response:
 async def _preview_again(here: Retaining) -> Response:
     """Show what is so now: the preview that the form had may have changed."""
     body = _previewed(here.form)
+    if here.mistake is not None and here.mistake.is_outdated:
+        newest = (await here.vault.retention.policy.read(here.account_id)).newest
+        typed, stored = values_of(body.wanted()), values_of(newest)
+        by, at = newest.changed_by, newest.changed_at
+        here.beside_newer(typed, stored, version=newest.version, at=at, by=by, path="/retention")
+        return _form(here, typed | {"version": str(newest.version)})
     return _preview(
         here, body, PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, body.wanted()))
     )
