@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.support.api_words import texts_with_api_words
 from tests.support.chromium import new_page
 from tests.support.console import OWN, key_text, sign_in, violations
 from tests.support.console_forms import Field, PageForm, forms_of
@@ -45,6 +46,7 @@ EXEMPT: Final[tuple[tuple[str, str], ...]] = (
     (r"/access/sign-in .*", "an entry of the roles is told at the list"),
 )
 _SUMMARY: Final = re.compile(r'<div class="notice bad problems".*?</div>', re.DOTALL)
+_MESSAGE: Final = re.compile(r'<span class="wrong".*?</span>', re.DOTALL)
 _LINK: Final = re.compile(r'<li><a href="#([^"]+)">([^:<]+):')
 
 
@@ -123,7 +125,9 @@ def fits(door: str, path: str) -> bool:
     return re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(door)), path) is not None
 
 
-def problem(client: httpx.Client, account: ExampleAccount, form: PageForm, wrong: Field) -> str:
+def problem(  # noqa: PLR0911 - each return is another thing that is lacking
+    client: httpx.Client, account: ExampleAccount, form: PageForm, wrong: Field
+) -> str:
     """Return what the answer to a form with a wrong field lacks; empty if nothing."""
     sent = valid(form, account) | {wrong.name: WRONG, "nonce": secrets.token_hex(8)}
     answer = client.post(form.action, data=sent)
@@ -146,6 +150,8 @@ def problem(client: httpx.Client, account: ExampleAccount, form: PageForm, wrong
     links = {(found[1], html.unescape(found[2])) for found in _LINK.finditer(summary[0])}
     if not any(one == flagged[0].id and label.startswith(words) for one, words in links):
         return f"not in the summary: {links}"
+    if said := texts_with_api_words("".join(_MESSAGE.findall(page)) + summary[0]):
+        return f"words of the API: {sorted(said)}"
     left = {one.name: one.value for one in again.fields if one.is_typed}
     lost = {
         name

@@ -8,7 +8,7 @@ from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, 
 from vault.errors import Invalid
 
 _COUNTRY = re.compile("[A-Z]{2}")
-_PART = re.compile(r"object_store|root_key|database|connection/[A-Za-z0-9_.-]{1,64}")
+PART = re.compile(r"object_store|root_key|database|connection/[A-Za-z0-9_.-]{1,64}")
 #: Longest chain of sub-processors.
 MAX_CHAIN = 16
 #: Recipients of an account, those that have ended included: the privacy page, which anybody can open, reads all.
@@ -28,7 +28,7 @@ def check_recipient(recipient: Recipient) -> None:
     """Refuse an unknown form of country or part, and dates out of order."""
     _check_country(recipient.country)
     for part in recipient.covers:
-        if not _PART.fullmatch(part):
+        if not PART.fullmatch(part):
             raise Invalid(
                 "covers must have only object_store, root_key, database or connection/<name>.", field="covers"
             )

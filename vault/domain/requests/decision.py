@@ -88,7 +88,9 @@ def check_ruling(kind: Kind, ruling: Ruling) -> None:
             raise Invalid("statute must name the law that obliges you to keep it.", field="statute")
     unknown = set(ruling.verdicts) - {*ruling.recordings, *ruling.calls}
     if unknown:
-        raise Invalid("verdicts name a recording or call that the search did not find.", field="verdicts")
+        raise Invalid(
+            "The decision names a recording or call that the search did not find.", field="verdicts"
+        )
     if ruling.reason is None and any(
         read_code(verdict.code) not in _GRANTS for verdict in (ruling.default, *ruling.verdicts.values())
     ):
@@ -110,9 +112,9 @@ def check_certainty(kind: Kind, state: RequestState, ruling: Ruling, *, is_one_h
     if not is_one_holder:
         text = (
             "Between two of the calls found lie more than 45 days, so the number may have had another holder: give "
-            "a period without such a time, or say (whole_time) that it was this person's for the whole time."
+            "a period without such a time, or say that it was this person's for the whole time."
         )
-        raise Refused(text, reasons=("period_needed",))
+        raise Refused(text, reasons=("period_needed",), field="whole_time")
 
 
 def outcome_of(kind: Kind, codes: Collection[str]) -> RequestState:

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
+from vault.domain.registers.checks import PART
 from vault.domain.registers.entries import Entry, Recipient
 from vault.web.console.acts import acts
 from vault.web.console.forms import Form, changes, checked, country_code, entries
 from vault.web.console.here import Here, Tab, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.registers.record import RECORD, SECTION, TABS
 from vault.web.console.registers.words import CONTRACTS, ROLES, SAFEGUARDS, part_words
 from vault.web.console.route import console_router
@@ -92,9 +94,14 @@ async def end_recipient(here: Guarding, recipient: EntryId) -> str:
 
 
 def _typed(form: Form) -> Mapping[str, str]:
-    """Return the fields of the form; ``covers`` has what is ticked, and then what is typed."""
-    ticked = [*form.many("covers"), *form.lines("other_covers")]
-    return form.all_words() | {"covers": "\n".join(ticked)}
+    """Return the fields of the form; ``covers`` has what is ticked, and then what is typed. Raises Invalid."""
+    others = form.lines("other_covers")
+    if not all(map(PART.fullmatch, others)):
+        text = gettext(
+            "A part is “connection/” and the name of a connection; the others are in the list above."
+        )
+        raise WordedInvalid(text, field="other_covers")
+    return form.all_words() | {"covers": "\n".join([*form.many("covers"), *others])}
 
 
 def _form_field(form: Form, field: str) -> str:
