@@ -1,20 +1,11 @@
 """What the registers say of hand-over: who received what."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from sqlalchemy import update
-
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import ANN, CUSTOMER, ME, VENDOR, activate, call, hand_over
+from tests.handover.erasing import handovers_in, receipt_of_erasure
+from tests.handover.handing import ANN, VENDOR, activate, call, hand_over
 from tests.support.service_house import House
-from vault.database.schema.requests import person_requests
 from vault.domain.outbox.attempt import Answer
-from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
 from vault.services.registers.disclosures import DisclosureFilter
-from vault.services.requests.new_request import NewRequest
-from vault.services.requests.ruling_request import RulingRequest
-from vault.tlog.receipt_file import verify_receipt
 
 
 async def test_a_look_up_and_a_write_are_disclosures(either: House, peer: NotebookPeer):
@@ -46,7 +37,7 @@ async def test_case_31_a_receipt_says_what_the_system_keeps(either: House, peer:
     first = await call(either)
     second = await call(either, "rec-2", **{"from": "anonymous"})
     await hand_over(either)
-    outcome = await erased_by_request(either, "one")
+    outcome = handovers_in(await receipt_of_erasure(either, "one"))
     kept = {
         "integration": view.integration.id,
         "system": "notebook",
@@ -57,36 +48,6 @@ async def test_case_31_a_receipt_says_what_the_system_keeps(either: House, peer:
     third = await call(either, "rec-3")
     await hand_over(either)
     peer.answers = {"PATCH /records": [Answer(status=503)] * 3}
-    outcome = await erased_by_request(either, "two")
+    outcome = handovers_in(await receipt_of_erasure(either, "two"))
     assert outcome[third] == [kept | {"outcome": "waiting", "keeps": []}]
     assert second not in outcome
-
-
-async def erased_by_request(house: House, reference: str) -> dict[str, Any]:
-    """Let the person ask for erasure; carry it out, and return what the receipt says of hand-overs, by recording."""
-    now = datetime.now(UTC) - timedelta(hours=1)
-    personal = PersonalData(
-        reference=reference,
-        identities=(Identity(type="number", value=CUSTOMER, region=None),),
-        verification=Verification(method="callback", at=now, by="key_test"),
-    )
-    asked = NewRequest(kind="erasure", regime="gdpr", received_at=now, personal=personal)
-    requests, jobs = house.vault.requests, house.vault.jobs
-    made, _ = await requests.requests.receive(house.account.id, asked, **ME)
-    decision = RulingRequest(
-        default=Verdict(code="erased"), verdicts={}, reason=None, period=None, whole_time=False
-    )
-    await requests.requests.decide(house.account.id, made.request.id, decision, **ME)
-    query = update(person_requests).values(next_try_at=None)
-    for _ in range(20):
-        await house.database.write(lambda tx: tx.connection.execute(query) and None)
-        await jobs.execute_requests()
-        await hand_over(house)
-        await jobs.remove_erased()
-        await jobs.log_publisher.sequence()
-        seen = await requests.requests.read(house.account.id, made.request.id)
-        if seen.request.closed_at is not None:
-            break
-    await jobs.log_publisher.sequence()
-    receipt = verify_receipt(await requests.receipts.read(house.account.id, made.request.id))
-    return {one["id"]: one["handovers"] for one in receipt.statement["recordings"] if "handovers" in one}
