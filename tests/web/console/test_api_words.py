@@ -20,8 +20,13 @@ ALLOWED: Final[tuple[tuple[str, str, str], ...]] = (
         "X-Twilio-Signature|The voice URL",
         "settings of a platform, with the names that it has for them",
     ),
-    ("event-deliveries", "Send again: evt_", "an event has no name but its id, which its receiver has too"),
+    (
+        "event-deliveries",
+        "(Send again: )?evt_",
+        "an event has no name but its id, which its receiver has too",
+    ),
     ("event-deliveries", r"[a-z_]+\.[a-z_]+", "a type of event, which its receiver has too"),
+    ("integration-app", "callvault_harbour", "the id of the example's app at its system"),
     ("sign-in-.*", ".*realm_access", "a name that Keycloak has"),
     ("sign-in-.*", ".*private_key_jwt", "a name that OpenID Connect has, and providers show"),
 )
