@@ -5,6 +5,7 @@ A person whose role is limited to the recordings of some agents, at every door o
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from urllib.parse import unquote_plus
@@ -158,6 +159,21 @@ def test_every_door_keeps_the_limit(scene: Scene, recordings: dict[str, str], br
             foreign = [ask(browser, scene, door, one) for one in (*others, NOBODY["recording"])]
             assert {one.status_code for one in foreign} == {404}, door
             assert len({one.text for one in foreign}) == 1, door
+
+
+def test_a_part_of_a_name_offers_no_agent_beyond_the_limit(
+    scene: Scene, recordings: dict[str, str], browser: httpx.Client
+):
+    """Both agents have an "e" in their names; only the own one is offered, and of the other one nothing is told."""
+    search = f"{PREFIX.format(account=scene.tenant.name)}/recordings/search"
+
+    def offered(part: str) -> list[str]:
+        page = browser.get(browser.post(search, data={"agent": part}).headers["location"]).text
+        return re.findall(r'name="agent" value="([^"]+)">', page)
+
+    assert recordings.keys() >= {"Kim Ager", f"Lee {MARKUP}"}
+    assert offered("e") == ["Kim Ager"]
+    assert offered("Lee") == []
 
 
 def test_lists_have_only_what_is_within_the_limit(

@@ -227,3 +227,29 @@ def test_recordings_are_found_by_their_retention_class(house: House):
     assert 'id="field-class"' not in narrow.get(base(tenant)).text
     answer = house.admin.get(tenant.url("/recordings"), params={"retention_class": "quality"})
     assert [one["id"] for one in answer.json()["items"]] == [ids["kept-1"]]
+
+
+def test_a_part_of_an_agents_name_offers_the_whole_names(house: House):
+    """Names are found only whole; the other filters stay."""
+    tenant, ids = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/recordings"
+    found = client.post(f"{base}/search", data={"agent": "LINDQ", "state": "available"})
+    page = client.get(found.headers["location"]).text
+    assert re.findall(r'name="agent" value="([^"]+)">', page) == ["Marta Lindqvist"]
+    assert '<input type="hidden" name="state" value="available">' in page
+    whole = client.post(f"{base}/search", data={"agent": "Marta Lindqvist", "state": "available"})
+    listed = client.get(whole.headers["location"]).text
+    assert (ids["kept-1"] in listed, ids["kept-2"] in listed) == (True, False)
+    nobody = client.get(client.post(f"{base}/search", data={"agent": "Nobody"}).headers["location"]).text
+    assert "No agent of the newest 200 recordings" in nobody
+
+
+def test_the_order_of_the_list_is_told(house: House):
+    """It goes by arrival: a recording that came long after its call says when."""
+    tenant, ids = furnished(house)
+    page = sign_in(house, tenant.name).get(f"/console/accounts/{tenant.name}/recordings").text
+    assert "Recordings, last arrival first" in page
+    row = page[page.index(ids["kept-1"]) :].partition("</tr>")[0]
+    call, arrived = re.findall(r'<time datetime="([^"]+)"', row)
+    assert call == "2026-01-10T09:30:00Z"
+    assert arrived == tenant.get(ids["kept-1"])["received_at"].partition(".")[0].rstrip("Z") + "Z"

@@ -1,7 +1,7 @@
 """The list of recordings, and its search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Response
 
 from vault.domain.calls.metadata import MAX_VALUE
+from vault.domain.folded_text import folded
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
@@ -28,6 +29,9 @@ _PAGE_SIZE: Final = 50
 _OPEN_FILTERS: Final = ("state", "call", "class", "from", "to")
 _SECRET_FILTERS: Final = ("number", "agent", "metadata")
 _MAX_FILTER: Final = 200
+#: The newest recordings among whose agents a part of a name is looked for, and how many agents are offered.
+_LOOKED_AT: Final = 200
+_MAX_AGENTS: Final = 20
 #: A key, a colon, a space, and a value.
 _MAX_SECRET: Final = 42 + MAX_VALUE
 
@@ -39,6 +43,8 @@ class _Asked:
     values: dict[str, str]
     search_id: str
     cursor: str | None
+    #: Agents of the newest recordings whose names have what was searched for, where it is nobody's whole name.
+    agents: Sequence[str] = ()
 
 
 @router.get("/recordings")
@@ -90,6 +96,8 @@ async def _list(here: Here, asked: _Asked) -> Response:
         limit=_PAGE_SIZE + 1,
     )
     shown = views[:_PAGE_SIZE]
+    if not views and values.get("agent"):
+        asked = replace(asked, agents=await _agents_like(here, values["agent"]))
     following = None
     if len(views) > _PAGE_SIZE:
         last = shown[-1].recording
@@ -100,6 +108,24 @@ async def _list(here: Here, asked: _Asked) -> Response:
     return await _page(
         here, asked, rows=[recording_row(view, with_call=True) for view in shown], following=following
     )
+
+
+async def _agents_like(here: Here, part: str) -> Sequence[str]:
+    """Return agents of the newest recordings that this session may see, whose names have this part.
+
+    Names are found by a keyed hash of the whole name; of a part there is none.
+    """
+    views = await here.vault.recordings.recordings.page(
+        here.account_id,
+        RecordingFilter(),
+        number=None,
+        agent=None,
+        agents=here.allowed.agents,
+        before=None,
+        limit=_LOOKED_AT,
+    )
+    names = {view.facts.agent for view in views if view.facts.agent}
+    return sorted(name for name in names if folded(part) in folded(name))[:_MAX_AGENTS]
 
 
 def recording_filter(values: dict[str, str]) -> RecordingFilter:
@@ -150,6 +176,8 @@ async def _page(here: Here, asked: _Asked, *, rows: list[Any], following: str | 
         states=STATE_CHOICES,
         classes=await _classes(here),
         values=asked.values,
+        agents=asked.agents,
+        looked_at=_LOOKED_AT,
         waveforms="waveforms" in here.request.query_params,
         here=f"{query}&" if query else "",
     )

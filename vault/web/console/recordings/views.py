@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from vault.domain.calls.call import CallFacts
@@ -38,6 +38,8 @@ RESTRICTION_CAUSES: Final[dict[Cause, str]] = translatable(
 )
 #: The choices of the filter by state, in words.
 STATE_CHOICES: Final = [(str(state), words) for state, words in RECORDING_STATES.items()]
+#: How long after a call began its recording arrives as expected.
+_SOON: Final = timedelta(hours=1)
 _DIRECTIONS: Final = {"inbound": "in", "outbound": "out", None: ""}
 
 
@@ -47,6 +49,8 @@ class RecordingRow:
 
     id: str
     at: datetime
+    #: When it arrived, by which lists are ordered; None where that was within an hour of the call.
+    arrived_at: datetime | None
     call_ref: str
     caller: str
     callee: str
@@ -73,9 +77,11 @@ def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
         view.recording,
         view.facts if with_call else CallFacts(call_ref=view.recording.call_ref),
     )
+    at = facts.started_at or (recording.call_started_at if with_call else None) or recording.received_at
     return RecordingRow(
         id=recording.id,
-        at=facts.started_at or (recording.call_started_at if with_call else None) or recording.received_at,
+        at=at,
+        arrived_at=recording.received_at if abs(recording.received_at - at) > _SOON else None,
         call_ref=recording.call_ref,
         caller=facts.caller or "",
         callee=facts.callee or "",
