@@ -24,6 +24,7 @@ GOOD = {
     "loudness": ["A" * 1332 + "AA=="],
     "rendition": False,
     "echo": None,
+    "keyed_digits": [],
 }
 
 
@@ -79,6 +80,13 @@ FRAMES = {
     "loudness-number": description(loudness=5),
     "echo-of-one-channel": description(echo=[True]),
     "echo-of-too-many": description(echo=[True, True]),
+    "digits-of-no-kind": description(keyed_digits=[["pan", 0, 10]]),
+    "digits-at-the-end": description(keyed_digits=[["digits", 990, 1001]]),
+    "digits-in-disorder": description(keyed_digits=[["digits", 500, 600], ["digits", 100, 200]]),
+    "digits-of-no-length": description(keyed_digits=[["digits", 500, 500]]),
+    "digits-with-a-number": description(keyed_digits=[["digits", 500, 600, 4111]]),
+    "digits-at-a-fraction": description(keyed_digits=[["digits", 500.5, 600]]),
+    "digits-too-many": description(keyed_digits=[["digits", 2 * at, 2 * at + 1] for at in range(101)]),
     "echo-number": description(echo=1),
     "echo-text": description(echo="x"),
     "rendition-not-bool": description(rendition=0),

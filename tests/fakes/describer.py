@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from vault.audio import decoding
 from vault.audio import spans as real
 from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description, loudness_points
 from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
@@ -40,7 +41,13 @@ class FakeDescriber:
     described: list[Description] = field(default_factory=list)
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
+        self,
+        source: AudioSource,
+        rendition: RenditionSink,
+        *,
+        account_id: str,
+        always: bool = False,
+        find_digits: bool = False,
     ) -> Description:
         """Read the whole source and return what it is; ``always``: it is its own rendition."""
         del account_id
@@ -62,6 +69,9 @@ class FakeDescriber:
         if crash:
             raise crashed
         description = describe_wave(bytes(data), max_duration=self.max_duration)
+        if find_digits:
+            real_one = decoding.describe(io.BytesIO(bytes(data)), find_digits=True)
+            description = replace(description, keyed_digits=real_one.keyed_digits)
         if always:
             await rendition.write(bytes(data[:44]))
             await rendition.write(bytes(data[44:]))

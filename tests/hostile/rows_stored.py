@@ -12,7 +12,7 @@ from tests.support.fuzz_targets import _EXPORT as EXPORT
 from tests.support.fuzz_targets import _KEY as KEY
 from tests.support.fuzz_targets import _SIGNER as SIGNER
 from tests.support.fuzz_targets import TARGETS
-from vault.audio import containers, protocol, riff
+from vault.audio import containers, description, protocol, riff
 from vault.database.account_object import decode_account
 from vault.domain.folded_text import folded
 from vault.domain.legal_rules.rule_book_loader import read_place
@@ -148,7 +148,7 @@ ROWS = [
     _row("settings", text(_settings), TEXT, within(b"https://", TEXT), within(b"a:", TEXT), limit=16 * KIB),
     _row("own keys URL", text(lambda url: open_own_keys(url, None)),  # type: ignore[arg-type]
          within(b"aws-kms://?endpoint_url=", TEXT), within(b"aws-kms://?", TEXT)),
-    _row("child's description", partial(protocol.read_description, max_duration=60.0), JSON, limit=16 * KIB),
+    _row("child's description", partial(description.read_description, max_duration=60.0), JSON, limit=16 * KIB),
     _row("child's reason", protocol.read_reason, TEXT),
     _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
     _row("anchor", partial(decode_anchor, verifiers=_VERIFIERS), LINES, within(b"callvault-anchor/v1\n", LINES)),

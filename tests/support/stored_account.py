@@ -9,6 +9,7 @@ from tests.support.stored_objects import ACCOUNT, AT, ENVELOPE, OBJECTION
 from vault.database.account_object import PARTS, AccountObject
 from vault.database.account_parts.approval_rule import APPROVAL_RULE
 from vault.database.account_parts.callback import CALLBACK, StoredCallback
+from vault.database.account_parts.card_data import CARD_DATA
 from vault.database.account_parts.connections import CONNECTIONS
 from vault.database.account_parts.consent_policies import CONSENT_POLICIES
 from vault.database.account_parts.event_endpoints import EVENT_ENDPOINTS
@@ -37,6 +38,7 @@ from vault.domain.handover.integration import HandoverPolicy, StoredIntegration
 from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
+from vault.domain.recordings.card_data import CardDataPolicy
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.requests.request import Request, RequestState
 from vault.domain.retention.hold import Hold, RecordingSelection
@@ -172,6 +174,7 @@ LATER_PARTS: Values = {
 #: Parts that came after the golden files of the others.
 NEWEST_PARTS: dict[AccountPart[Any], Any] = {
     STEP_UP: StepUp(required=True, version=2, changed_at=AT, changed_by="key_1"),
+    CARD_DATA: CardDataPolicy(keyed_digits="propose", changed_at=AT, changed_by="key_1"),
     PROVISIONING: StoredProvisioning(
         setting=Provisioning(
             account_id=ACCOUNT, connection_id="idp_1", roles_from="group_names", revokes_links=True, revision=2,

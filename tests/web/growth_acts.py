@@ -8,6 +8,7 @@ import phonenumbers
 
 from tests.support.link_minter import Minter
 from tests.support.tenant import moment, open_link
+from tests.web.card_data_acts import grow_proposals
 from tests.web.growth_scene import TIMES, Grown
 from tests.web.handover_acts import grow_receivers
 from tests.web.member_acts import grow_invited, grow_provisioning
@@ -263,11 +264,10 @@ def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
 
 ROUND: Final[tuple[Callable[[Grown, int], None], ...]] = (
     _calls, _webhooks, _recordings, _links, _objections_and_holds, _settings, _notices, _registers, _requests,
-    _approvals, _members, grow_invited, grow_provisioning,
+    _approvals, _members, grow_proposals, grow_invited, grow_provisioning,
 )  # fmt: skip
 
 
-#: What is there for a moment alone.
 READ_AT_THE_END: Final = ("get_closure", "get_request_callback")
 
 

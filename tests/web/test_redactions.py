@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support import corpus
+from tests.support.keyed import CARD, call, keyed
 from tests.support.tenant import Tenant
 
 RATE, FROM, TO = 8000, 1.25, 2.5
@@ -93,3 +94,51 @@ def test_a_wrong_range_is_named(tenant: Tenant, ranges: list[dict]):
     wrong = redact(tenant, recording, *ranges)
     assert wrong.status_code == 422
     assert "ranges" in wrong.text
+
+
+def test_keyed_digits_are_proposed_and_removed(tenant: Tenant):
+    """The whole path, by the real decoder: policy, proposal, removal, and the same proposal again is 404."""
+    here = tenant.url("/card-data")
+    assert tenant.http.get(here).json() == {"keyed_digits": "off", "changed_at": None}
+    assert tenant.http.put(here, json={"keyed_digits": "propose"}).json()["keyed_digits"] == "propose"
+    samples = call((2.0, keyed(CARD)), seconds=8, channels=2)
+    recording = tenant.uploaded(corpus.encode("wav", "pcm_mulaw", samples, rate=RATE), ref="card")
+    tenant.wait(recording)
+    listed = tenant.http.get(tenant.url("/redaction-proposals"), params={"recording": recording})
+    assert CARD not in listed.text
+    (proposal,) = listed.json()["items"]
+    assert proposal["kind"] == "card_number"
+    assert (round(proposal["from"], 1), round(proposal["to"], 1)) == (2.0, 5.1)
+    there = tenant.url(f"/recordings/{recording}/redactions")
+    accept = {"proposal": proposal["id"], "reason": "card data"}
+    answer = tenant.http.post(there, json=accept)
+    assert answer.status_code == 200, answer.text
+    new = corpus.decode(heard(tenant, recording)).reshape(-1, 2)
+    assert not new[int(1.6 * RATE) : int(5.5 * RATE)].any()
+    assert new[: int(1.4 * RATE)].any()
+    assert tenant.http.get(tenant.url("/redaction-proposals")).json()["items"] == []
+    assert tenant.http.post(there, json=accept).status_code == 404
+
+
+def test_a_dismissed_proposal_is_gone(tenant: Tenant):
+    """204, then 404."""
+    tenant.http.put(tenant.url("/card-data"), json={"keyed_digits": "propose"}).raise_for_status()
+    recording = tenant.uploaded(corpus.wav(call((2.0, keyed("12345678")), seconds=8)), ref="digits")
+    tenant.wait(recording)
+    (proposal,) = tenant.http.get(tenant.url("/redaction-proposals")).json()["items"]
+    assert proposal["kind"] == "digits"
+    there = tenant.url(f"/redaction-proposals/{proposal['id']}")
+    assert [tenant.http.delete(there).status_code for _ in range(2)] == [204, 404]
+    assert "redaction.dismissed" in tenant.types(recording)
+
+
+@pytest.mark.parametrize("body", [{}, {"ranges": [{"from": 0, "to": 1}], "proposal": "prp_1"}])
+def test_ranges_or_a_proposal(tenant: Tenant, body: dict):
+    """Not both, and not neither: 422 says so."""
+    recording = tenant.uploaded(call_of("pcm_mulaw"), ref="both")
+    tenant.wait(recording)
+    there = tenant.url(f"/recordings/{recording}/redactions")
+    wrong = tenant.http.post(there, json={"reason": "r", **body})
+    assert wrong.status_code == 422
+    assert "Send ranges or proposal, and not both." in wrong.text
+    assert "Value error" not in wrong.text

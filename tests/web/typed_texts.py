@@ -158,6 +158,7 @@ CLEAR = {
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
     ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
     ("POST", "/links/revocation", "recording"): _CODE,
+    ("POST", "/recordings/{recording}/redactions", "proposal"): _CODE,
     **{("POST", "/link-cuts", one): _CODE for one in ("recording", "jti")},
     ("POST", "/link-cuts", "key"): _NAME,
     **{("PUT", "/link-keys/{name}", one): _CODE for one in ("challenge", "proof")},

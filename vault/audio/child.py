@@ -18,6 +18,7 @@ from functools import partial
 from typing import BinaryIO, Final, NoReturn, cast
 
 from vault.audio import confinement
+from vault.audio.description import description_payload
 from vault.audio.protocol import (
     JOB,
     LAYOUT,
@@ -25,7 +26,6 @@ from vault.audio.protocol import (
     RENDITION,
     JobKind,
     Kind,
-    description_payload,
     read_spans,
 )
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
@@ -64,8 +64,9 @@ def serve(descriptor: int) -> NoReturn:
 def warm_up() -> None:
     """Import the decoders and run them once: after ``close_doors`` nothing can be imported."""
     import av  # noqa: PLC0415 - the limits must be set first
+    import numpy as np  # noqa: PLC0415 - the limits must be set first
 
-    from vault.audio import decoding, echo, spans, speech  # noqa: PLC0415 - the limits must be set first
+    from vault.audio import decoding, echo, keyed_sequences, spans, speech  # noqa: PLC0415 - the same
 
     # PyAV imports some modules on demand, such as those for subtitles.
     for module in pkgutil.walk_packages(av.__path__, "av."):
@@ -79,6 +80,10 @@ def warm_up() -> None:
     # Silence would not be compared.
     detector.add(bytes(range(256)) * 200)
     detector.detect()
+    # In silence there is nothing to look for.
+    keyed_sequences.KeyedSequences(8000, 1).add(
+        np.frombuffer(bytes(range(256)) * 20, np.int16).reshape(-1, 1)
+    )
     for _block in speech.speech(silence, max_duration=1.0):
         pass
     spans.layout(silence)
@@ -91,21 +96,26 @@ def warm_up() -> None:
 
 def _do_job(connection: socket.socket) -> None:
     """Do one job."""
-    size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
+    size, seconds, max_duration, wanted, find_digits = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)
     file = cast("BinaryIO", RemoteFile(connection, size))
     try:
-        _WORK[JobKind(wanted)](connection, file, max_duration)
+        _work_of(JobKind(wanted), find_digits=find_digits)(connection, file, max_duration)
     except Undecodable as error:
         send(connection, Kind.UNDECODABLE, str(error).encode("ascii"))
 
 
-def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *, always: bool) -> None:
+def _describe(
+    connection: socket.socket, file: BinaryIO, max_duration: float, *, always: bool, find_digits: bool
+) -> None:
     """Send the rendition, if one is needed or ``always``, and then the description. Raises Undecodable."""
     from vault.audio import decoding, echo  # noqa: PLC0415 - the limits must be set first
 
     description = decoding.describe(
-        file, max_duration=max_duration, on_first_samples=partial(send, connection, Kind.DECODED, b"")
+        file,
+        max_duration=max_duration,
+        on_first_samples=partial(send, connection, Kind.DECODED, b""),
+        find_digits=find_digits,
     )
     if always:
         description = replace(description, rendition=True)
@@ -149,9 +159,17 @@ def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> N
     send(connection, Kind.SPEECH, b"")
 
 
-_WORK: Final[Mapping[JobKind, Callable[[socket.socket, BinaryIO, float], None]]] = {
-    JobKind.DESCRIPTION: partial(_describe, always=False),
-    JobKind.RENDITION: partial(_describe, always=True),
+_Work = Callable[[socket.socket, BinaryIO, float], None]
+
+
+def _work_of(kind: JobKind, *, find_digits: bool) -> _Work:
+    """Return what does a job of a kind."""
+    if kind in (JobKind.DESCRIPTION, JobKind.RENDITION):
+        return partial(_describe, always=kind is JobKind.RENDITION, find_digits=find_digits)
+    return _WORK[kind]
+
+
+_WORK: Final[Mapping[JobKind, _Work]] = {
     JobKind.SPEECH: _speech,
     JobKind.LAYOUT: _layout,
     JobKind.MEASURES: _measure,

@@ -5,8 +5,9 @@ the process (``child.py``). For any bytes the outcome is a Description or an Und
 become an Undecodable or are counted as damage; only a MemoryError is raised unchanged.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import av
@@ -18,9 +19,11 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from vault.audio import containers, opening, riff
+from vault.audio.keyed_sequences import KeyedSequences
 from vault.audio.opening import FAULTS
 from vault.audio.peaks import Peaks, Samples
 from vault.audio.reasons import Reason
+from vault.domain.recordings.card_data import FoundDigits
 from vault.domain.recordings.media import (
     DAMAGE_TOLERANCE,
     MAX_DURATION,
@@ -170,17 +173,23 @@ def describe(
     *,
     max_duration: float = MAX_DURATION,
     on_first_samples: Callable[[], None] = lambda: None,
+    find_digits: bool = False,
 ) -> Description:
     """Decode the whole file once and describe it; ``on_first_samples`` is called at the first decoded samples.
 
-    ``Description.rendition`` is true if browsers need a rendition. Raises Undecodable.
+    ``find_digits``: look for keyed digits too. ``Description.rendition`` is true if browsers need a rendition. Raises
+    Undecodable.
     """
     decoding = Pass(file, max_duration=max_duration, on_first_samples=on_first_samples)
     with decoding.input:
         peaks: Peaks | None = None
+        sequences: KeyedSequences | None = None
         for block in decoding.blocks():
             peaks = peaks or Peaks(decoding.channels)
             peaks.add(block)
+            if find_digits:
+                sequences = sequences or KeyedSequences(decoding.sample_rate, decoding.channels)
+                sequences.add(block)
         if peaks is None:
             raise Undecodable(Reason.BROKEN if decoding.errors else Reason.NO_SAMPLES)
         claimed = decoding.claimed_duration()
@@ -197,6 +206,7 @@ def describe(
         peaks=peaks.result(),
         loudness=peaks.loudness(loudness_points(duration)),
         rendition=_needs_rendition(decoding, duration, estimated),
+        keyed_digits=() if sequences is None else _within(sequences.end(), duration),
     )
 
 
@@ -241,6 +251,12 @@ def _without_padding(decoding: Pass, claimed: float | None) -> float:
     if claimed and padded and 0 < decoded - claimed <= decoding.padding:
         return claimed
     return decoded
+
+
+def _within(found: Sequence[FoundDigits], duration: float) -> tuple[FoundDigits, ...]:
+    """Return found digits that begin before the end of the recording; a codec's padding is no part of it."""
+    longest = math.ceil(duration * 1000)
+    return tuple(replace(one, end_ms=min(one.end_ms, longest)) for one in found if one.begin_ms < longest)
 
 
 def _needs_rendition(decoding: Pass, duration: float, estimated: float | None) -> bool:

@@ -93,14 +93,23 @@ class SubprocessDescriber:
             await self._fork_server.close()
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
+        self,
+        source: AudioSource,
+        rendition: RenditionSink,
+        *,
+        account_id: str,
+        always: bool = False,
+        find_digits: bool = False,
     ) -> Description:
         """Decode the whole source and describe it; see the port for the errors.
 
         When this returns, every byte of the source has been read.
         """
         return await self._run(
-            account_id, lambda child: Job(child, source, rendition, self.limits, always=always).run()
+            account_id,
+            lambda child: Job(
+                child, source, rendition, self.limits, always=always, find_digits=find_digits
+            ).run(),
         )
 
     async def layout(self, source: AudioSource, *, account_id: str) -> SampleLayout:

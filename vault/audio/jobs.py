@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from vault.audio.children import Child, Clock
+from vault.audio.description import read_description
 from vault.audio.limits import Limits
 from vault.audio.protocol import (
     BLOCK,
@@ -15,7 +16,6 @@ from vault.audio.protocol import (
     READ,
     JobKind,
     Kind,
-    read_description,
     read_layout,
     read_measures,
     read_reason,
@@ -42,6 +42,8 @@ class _Dialogue:
 
     #: The kind of result that the child must send.
     wanted: JobKind
+    #: Whether to look for keyed digits too.
+    find_digits = False
 
     def __init__(self, child: Child, source: AudioSource, limits: Limits) -> None:
         """Take the child and the source; nothing is sent before ``begin``."""
@@ -56,7 +58,7 @@ class _Dialogue:
     async def begin(self) -> None:
         """Send the job to the child."""
         size, limits = self.source.size, self.limits
-        payload = JOB.pack(size, limits.processor(size), limits.max_duration, self.wanted)
+        payload = JOB.pack(size, limits.processor(size), limits.max_duration, self.wanted, self.find_digits)
         await self.child.send(self.clock, Kind.JOB, payload)
 
     async def answer(self, payload: bytes) -> None:
@@ -85,10 +87,18 @@ class Job(_Dialogue):
     wanted = JobKind.DESCRIPTION
 
     def __init__(
-        self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits, *, always: bool = False
+        self,
+        child: Child,
+        source: AudioSource,
+        sink: RenditionSink,
+        limits: Limits,
+        *,
+        always: bool = False,
+        find_digits: bool = False,
     ) -> None:
         """Take the child, the source and the sink; nothing is sent before ``run``. ``always``: render in any case."""
         super().__init__(child, source, limits)
+        self.find_digits = find_digits
         if always:
             self.wanted = JobKind.RENDITION
         self.sink = sink

@@ -6,7 +6,7 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     parent  JOB          size (8), CPU seconds (4), maximum duration in seconds (8, IEEE 754),
                          wanted result (1): 0 a description, 1 speech for a prompt, 2 a description with a
                          rendition, also where browsers play the original, 3 the layout of its samples, 4 the
-                         measures of spans
+                         measures of spans; whether a description has keyed digits (1)
     parent  SPANS        only after a JOB of kind 4: for each span its first frame (8), the frame after the last (8)
                          and its channels as bits (1), see ``spans_payload``
     child   READ         block number (4); the parent's next frame is the DATA
@@ -15,7 +15,7 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     child   DECODED      empty; at most once per job, at the first decoded samples: the file contains audio
     child   SAMPLES      at most BLOCK bytes of PCM16 little-endian, interleaved; the parent writes the
                          WAV header, so a rendition is a valid WAV file whatever the child sends
-    child   DESCRIPTION  JSON, see ``description_payload``; ends the job
+    child   DESCRIPTION  JSON, see ``description.py``; ends the job
     child   SPEECH       empty: the preceding samples, one channel at ``domain/notices/audio.RATE``,
                          are complete; ends the job
     child   LAYOUT       first byte (8), byte after the last (8), bytes of a sample (1), channels (1), sample rate (4)
@@ -30,11 +30,6 @@ lists and ranges; an invalid one raises DescriberCrashed, and the child is kille
 The orders to the fork server of the describer, and its answers, are structs of fixed size.
 """
 
-import base64
-import binascii
-import json
-import math
-import operator
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
@@ -42,13 +37,12 @@ from typing import Final, NoReturn
 
 from vault.audio import codecs, riff
 from vault.audio.reasons import Reason
-from vault.domain.recordings.media import BUCKETS, Description, loudness_points
 from vault.domain.recordings.redaction import FrameSpan, SampleLayout, SpanMeasures
 from vault.errors import DescriberCrashed
 
 VERSION = 1
 HEAD = struct.Struct("!BBI")
-JOB = struct.Struct("!QIdB")
+JOB = struct.Struct("!QIdB?")
 READ = struct.Struct("!I")
 RENDITION = struct.Struct("!IBQ")
 SPAN = struct.Struct("!QQB")
@@ -108,10 +102,6 @@ MAX_PAYLOAD_BYTES = {
 }
 
 
-#: Fields of a description that are one text in base64 for each channel.
-_BASE64 = ("peaks", "loudness")
-
-
 def frame(kind: Kind, payload: bytes) -> bytes:
     """Encode a frame."""
     return HEAD.pack(VERSION, kind, len(payload)) + payload
@@ -125,91 +115,6 @@ def child_head(head: bytes) -> tuple[Kind, int]:
     return Kind(kind), length
 
 
-def description_payload(description: Description) -> bytes:
-    """Encode a description as JSON: its fields by name, peaks and loudness in base64."""
-    fields = {name: getattr(description, name) for name in Description.__slots__}
-    for name in _BASE64:
-        fields[name] = [base64.b64encode(channel).decode() for channel in fields[name]]
-    return json.dumps(fields).encode()
-
-
-def read_description(payload: bytes, *, max_duration: float) -> Description:
-    """Parse a child's description and check every field. Raises DescriberCrashed."""
-    try:
-        fields = json.loads(payload)
-        if not isinstance(fields, dict) or set(fields) != set(Description.__slots__):
-            _refuse()
-        for name in _BASE64:
-            fields[name] = tuple(base64.b64decode(channel, validate=True) for channel in fields[name])
-        fields["echo"] = None if fields["echo"] is None else tuple(fields["echo"])
-    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise DescriberCrashed("The describer sent a description that cannot be parsed.") from error
-    description = Description(**fields)
-    _check_nature(description)
-    _check_numbers(description, max_duration)
-    _check_peaks(description)
-    _check_loudness(description)
-    _check_echo(description)
-    return description
-
-
-def _check_nature(description: Description) -> None:
-    """Refuse a container, codec, channel count, sample rate or flag that the vault does not accept."""
-    for name, known in ((description.container, codecs.CONTAINERS), (description.codec, codecs.CODECS)):
-        if type(name) is not str or name not in known:
-            _refuse()
-    if type(description.channels) is not int or description.channels not in (1, 2):
-        _refuse()
-    if type(description.sample_rate) is not int or description.sample_rate not in codecs.SAMPLE_RATES:
-        _refuse()
-    if type(description.rendition) is not bool:
-        _refuse()
-
-
-def _check_numbers(description: Description, max_duration: float) -> None:
-    """Refuse durations that are not finite or out of range, and negative counts."""
-    if not _number(description.duration) or not 0 < description.duration <= max_duration:
-        _refuse()
-    claimed = description.claimed_duration
-    if claimed is not None and (not _number(claimed) or claimed < 0):
-        _refuse()
-    if type(description.errors) is not int or not 0 <= description.errors < 1 << 31:
-        _refuse()
-
-
-def _number(value: object) -> bool:
-    """Tell whether a value is a finite float; integers, which JSON allows at any length, are refused."""
-    return type(value) is float and math.isfinite(value)
-
-
-def _check_peaks(description: Description) -> None:
-    """Refuse peaks of another shape, and pairs whose minimum is above the maximum."""
-    if len(description.peaks) != description.channels:
-        _refuse()
-    for channel in description.peaks:
-        if len(channel) != 2 * BUCKETS:
-            _refuse()
-        signed = memoryview(channel).cast("b").tolist()
-        if any(map(operator.gt, signed[::2], signed[1::2])):
-            _refuse()
-
-
-def _check_loudness(description: Description) -> None:
-    """Refuse loudness of another shape."""
-    points = loudness_points(description.duration)
-    if [len(channel) for channel in description.loudness] != [points] * description.channels:
-        _refuse()
-
-
-def _check_echo(description: Description) -> None:
-    """Refuse anything but one flag for each of two channels."""
-    if description.echo is None:
-        return
-    flags = [type(flag) for flag in description.echo]
-    if description.channels == 1 or flags != [bool] * description.channels:
-        _refuse()
-
-
 def read_reason(payload: bytes) -> Reason:
     """Parse the child's reason. Raises DescriberCrashed for any other sentence."""
     try:
@@ -221,15 +126,15 @@ def read_reason(payload: bytes) -> Reason:
 def read_rendition(payload: bytes, *, max_duration: float) -> tuple[int, int, int]:
     """Parse the sample rate, channels and samples of a rendition. Raises DescriberCrashed."""
     if len(payload) != RENDITION.size:
-        _refuse()
+        refuse()
     sample_rate, channels, samples = RENDITION.unpack(payload)
     # ``plan_rendition`` halves the rate if the samples would not fit into a WAV file.
     sound = channels in (1, 2) and codecs.SAMPLE_RATES.start // 2 <= sample_rate < codecs.SAMPLE_RATES.stop
     # Rounding may add half a sample.
     if not sound or not 0 < samples <= max_duration * sample_rate + 1:
-        _refuse()
+        refuse()
     if samples * channels * 2 > riff.MAX_DATA:
-        _refuse()
+        refuse()
     return sample_rate, channels, samples
 
 
@@ -251,26 +156,26 @@ def read_spans(payload: bytes) -> list[FrameSpan]:
 def read_layout(payload: bytes, *, size: int) -> SampleLayout:
     """Parse the layout of the samples of a source of ``size`` bytes. Raises DescriberCrashed."""
     if len(payload) != LAYOUT.size:
-        _refuse()
+        refuse()
     first, end, width, channels, sample_rate = LAYOUT.unpack(payload)
     if not first <= end <= size or not 1 <= width <= _WIDEST or channels not in (1, 2):
-        _refuse()
+        refuse()
     if sample_rate not in codecs.SAMPLE_RATES or (end - first) % (width * channels):
-        _refuse()
+        refuse()
     return SampleLayout(first=first, end=end, width=width, channels=channels, sample_rate=sample_rate)
 
 
 def read_measures(payload: bytes) -> SpanMeasures:
     """Parse the measures of spans. Raises DescriberCrashed."""
     if len(payload) != MEASURES.size:
-        _refuse()
+        refuse()
     samples, loudest, rest = MEASURES.unpack(payload)
     if loudest > _FULL_SCALE:
-        _refuse()
+        refuse()
     return SpanMeasures(samples=samples, loudest=loudest, rest=rest)
 
 
-def _refuse() -> NoReturn:
+def refuse() -> NoReturn:
     """Raise DescriberCrashed: a value from the child is out of range."""
     raise DescriberCrashed("The describer sent a value that is out of range.")
 

@@ -55,6 +55,7 @@ from vault.database.stores.outbox.outcomes import OutboxOutcomes
 from vault.database.stores.playback.access_hours import AccessHourRows
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
+from vault.database.stores.recordings.card_data import CardDataRows
 from vault.database.stores.recordings.evidence import EvidenceRows
 from vault.database.stores.recordings.object_checks import ObjectCheckRows
 from vault.database.stores.recordings.provider_copies import ProviderCopyRows
@@ -151,6 +152,7 @@ class Transaction:
     evidence = _Store(EvidenceRows)
     recordings = _Store(RecordingRows)
     recording_notes = _Store(NoteRows)
+    card_data = _Store(CardDataRows)
     queue = _Store(QueueRows)
     provider_copies = _Store(ProviderCopyRows)
     object_checks = _Store(ObjectCheckRows)

@@ -30,9 +30,17 @@ class Describer(Protocol):
     """Decodes audio in a subprocess with limits on time, memory and output."""
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
+        self,
+        source: AudioSource,
+        rendition: RenditionSink,
+        *,
+        account_id: str,
+        always: bool = False,
+        find_digits: bool = False,
     ) -> Description:
         """Decode the whole source once and return its description; ``always``: make a rendition in any case.
+
+        ``find_digits``: look for keyed digits too, at 0.6 ms of CPU time for each second of a channel.
 
         A subprocess only works for one account. After a crash the account's next job starts a new one.
 

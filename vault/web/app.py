@@ -31,6 +31,7 @@ from vault.web.player import links as player_links
 from vault.web.player import notes as player_notes
 from vault.web.routes import (
     access_events,
+    card_data,
     event_deliveries,
     event_endpoints,
     events,
@@ -63,7 +64,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, deliveries, closure, limits, usage, calls, find_recordings, recordings, metadata,
+    webhooks, accounts, deliveries, closure, limits, usage, calls, find_recordings, recordings, card_data, metadata,
     recording_notes, consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events, integrations, handovers,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, provisioning,

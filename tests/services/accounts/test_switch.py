@@ -72,8 +72,8 @@ async def test_off_between_describing_and_the_gate(house: House):
     await house.vault.jobs.ingest()
     describe = house.describer.describe
 
-    async def slowly(source, rendition, *, account_id):
-        described = await describe(source, rendition, account_id=account_id)
+    async def slowly(source, rendition, **given):
+        described = await describe(source, rendition, **given)
         await switch(house, enabled=False)
         await switch(house, enabled=True)
         return described

@@ -36,9 +36,9 @@ from vault.services.shared.sealed_audio import with_waveform
 class Rendering(FakeDescriber):
     """A describer that makes a rendition, too."""
 
-    async def describe(self, source, rendition, *, account_id):
+    async def describe(self, source, rendition, **given):
         """Describe, and write what browsers play."""
-        described = await super().describe(source, rendition, account_id=account_id)
+        described = await super().describe(source, rendition, **given)
         await rendition.write(b"what browsers play")
         return replace(described, rendition=True)
 

@@ -21,9 +21,9 @@ def while_described(house: House, beside: Beside) -> None:
     """Let something happen once the next recording is decoded, and before its gate."""
     describe = house.describer.describe
 
-    async def describe_and_meet(source: Any, rendition: Any, *, account_id: str) -> Any:
+    async def describe_and_meet(source: Any, rendition: Any, **given: Any) -> Any:
         house.describer.describe = describe  # type: ignore[method-assign]
-        described = await describe(source, rendition, account_id=account_id)
+        described = await describe(source, rendition, **given)
         await beside()
         return described
 

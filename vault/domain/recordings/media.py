@@ -5,6 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from vault.domain.recordings.card_data import FoundDigits
+
 #: Maximum size of a recording's audio: of an upload, and of media at a provider.
 MAX_AUDIO_BYTES = 2 * 1024**3
 #: Points of the waveform per channel; each point is a minimum and a maximum.
@@ -69,6 +71,8 @@ class Description:
     rendition: bool
     #: For each of two channels, whether it has an echo of the other one; None where nobody asked for a rendition.
     echo: tuple[bool, ...] | None = None
+    #: Sequences of keyed digits, in order, MAX_FOUND at most; none where nobody looked for them.
+    keyed_digits: tuple[FoundDigits, ...] = ()
 
     @property
     def damaged(self) -> bool:

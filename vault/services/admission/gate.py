@@ -12,12 +12,13 @@ from typing import Any
 from vault.database.stores.calls.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
+from vault.domain.recordings.card_data import proposals_of
 from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.domain.stored.sealed_records import encode_event_fields
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
-from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.audio_columns import Described, StoredAudio
 from vault.services.lifecycle.guards import may_be_held
 from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
 from vault.services.shared.clock_skew import checked_now
@@ -31,7 +32,7 @@ def gate(
     lease: Lease,
     opened: OpenedRecording,
     known: CallContext,
-    audio: DescribedAudio,
+    found: Described,
     stored: StoredAudio | None = None,
 ) -> PassedGate | None:
     """Let a described recording through, or refuse it: then its objects must be deleted.
@@ -44,6 +45,7 @@ def gate(
     seen = tx.call_state.at_gate(recording.account_id, recording.call_ref)
     if seen.fact_ids != frozenset(known.fact_ids) or seen.consents != known.consent_rows:
         return None
+    audio = found.columns
     seconds = audio.get("duration")
     decision = _decide(tx, admission, recording, known, seconds=seconds, seen=seen)
     if not decision.record:
@@ -54,6 +56,7 @@ def gate(
     if known.claims.numbers or known.claims.agents:
         tx.call_facts.index_recording(recording.account_id, recording.call_ref, recording.id)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
+    tx.card_data.propose(proposals_of(recording, found.keyed_digits, at=tx.now()))
     return replace(passed, has_metadata=seen.has_metadata)
 
 

@@ -23,7 +23,7 @@ from vault.services.admission.gate import gate
 from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.store_attempt import SealedRecording, discard
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.audio_columns import Described, DescribedAudio, StoredAudio
 from vault.services.lifecycle.lifecycle import PassedGate
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_with_month_key
@@ -57,10 +57,10 @@ class AdmitRecording:
 
         Every outcome is in the row when this returns, except LeaseLost and Unavailable, which are raised.
         """
-        audio = await self._described(lease, opened)
-        if audio is not None:
-            passed = await self._through_the_gate(lease, opened, audio)
-            await self._finish(lease, opened, audio, passed)
+        found = await self._described(lease, opened)
+        if found is not None:
+            passed = await self._through_the_gate(lease, opened, found)
+            await self._finish(lease, opened, found.columns, passed)
 
     async def sealed(self, lease: Lease, sealed: SealedRecording, known: CallContext) -> None:
         """Continue with a recording that was just sealed, and whose row does not name the object yet.
@@ -71,12 +71,12 @@ class AdmitRecording:
         stored = sealed.under(sealed.month_key)
         unnamed = [sealed.parts["audio"]]
         try:
-            audio = await self._described(lease, sealed.opened(stored))
-            if audio is None:
+            found = await self._described(lease, sealed.opened(stored))
+            if found is None:
                 await self._discard(unnamed)
                 return
-            unnamed += filter(None, [audio.get("rendition")])
-            write = partial(self._store_and_decide, lease, sealed, audio, known)
+            unnamed += filter(None, [found.columns.get("rendition")])
+            write = partial(self._store_and_decide, lease, sealed, found, known)
             recording = lease.recording
             opened, passed = await retry_with_month_key(
                 self.ring, recording.account_id, recording.received_at, write, first=sealed.month_key
@@ -86,24 +86,25 @@ class AdmitRecording:
         except Exception:
             await asyncio.shield(self._discard(unnamed))
             raise
-        await self._finish(lease, opened, audio, passed)
+        await self._finish(lease, opened, found.columns, passed)
 
     async def _store_and_decide(
         self,
         lease: Lease,
         sealed: SealedRecording,
-        audio: DescribedAudio,
+        found: Described,
         known: CallContext,
         month_key: SealingKey,
     ) -> tuple[OpenedRecording, PassedGate]:
         stored = sealed.under(month_key)
         opened = sealed.opened(stored)
-        return opened, await self._through_the_gate(lease, opened, audio, known=known, stored=stored)
+        return opened, await self._through_the_gate(lease, opened, found, known=known, stored=stored)
 
-    async def _described(self, lease: Lease, opened: OpenedRecording) -> DescribedAudio | None:
+    async def _described(self, lease: Lease, opened: OpenedRecording) -> Described | None:
         """Return the description; None where the row was failed, or put back to be fetched again."""
+        policy = await self.database.read(lambda tx: tx.card_data.policy(lease.recording.account_id))
         try:
-            return await self.describe(opened)
+            return await self.describe(opened, find_digits=policy.keyed_digits != "off")
         except Undecodable as error:
             await self._give_up(lease, opened, Reason(code="undecodable", text=str(error)))
         except DescriberCrashed:
@@ -121,7 +122,7 @@ class AdmitRecording:
         self,
         lease: Lease,
         opened: OpenedRecording,
-        audio: DescribedAudio,
+        found: Described,
         *,
         known: CallContext | None = None,
         stored: StoredAudio | None = None,
@@ -138,7 +139,7 @@ class AdmitRecording:
                 lease=lease,
                 opened=opened,
                 known=known,
-                audio=audio,
+                found=found,
                 stored=stored,
             )
             passed = await self.database.write(decide)

@@ -20,7 +20,7 @@ from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.opener import Opener
 from vault.sealing.sealer import Sealer
-from vault.services.lifecycle.audio_columns import DescribedAudio
+from vault.services.lifecycle.audio_columns import Described, DescribedAudio
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -140,8 +140,10 @@ class DescribeAudio:
     describer: Describer
     threads: Threads
 
-    async def __call__(self, opened: OpenedRecording) -> DescribedAudio:
+    async def __call__(self, opened: OpenedRecording, *, find_digits: bool) -> Described:
         """Return what the gate stores of the audio, once every tag is checked and the hash compared.
+
+        ``find_digits``: look for keyed digits too.
 
         Raises Undecodable; DescriberCrashed if all attempts crashed and none decoded a sample; Tampered or NotFound
         if the object is not the received audio; Unavailable.
@@ -156,16 +158,17 @@ class DescribeAudio:
             threads=self.threads,
         )
         try:
-            description, made = await self._describe_audio(source, opened)
+            description, made = await self._describe_audio(source, opened, find_digits=find_digits)
         except (Undecodable, DescriberCrashed):
             # A damaged object says nothing about the audio: it is fetched again.
             await source.finish()
             raise
         await source.finish()
-        return _described(opened, description, made)
+        found = () if description is None else description.keyed_digits
+        return Described(columns=_described(opened, description, made), keyed_digits=found)
 
     async def _describe_audio(
-        self, source: ReadBack, opened: OpenedRecording
+        self, source: ReadBack, opened: OpenedRecording, *, find_digits: bool
     ) -> tuple[Description | None, SealedObject | None]:
         """Return the description, and the rendition if one is needed; (None, None) for audio that crashes decoders.
 
@@ -174,7 +177,7 @@ class DescribeAudio:
         decoded = False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._describe_once(source, self._rendition(opened))
+                return await self._describe_once(source, self._rendition(opened), find_digits=find_digits)
             except DescriberCrashed as error:
                 decoded = decoded or error.decoded
                 recording_id = opened.recording.id
@@ -187,11 +190,13 @@ class DescribeAudio:
         return None, None
 
     async def _describe_once(
-        self, source: ReadBack, rendition: _Rendition
+        self, source: ReadBack, rendition: _Rendition, *, find_digits: bool
     ) -> tuple[Description, SealedObject | None]:
         account_id = rendition.opened.recording.account_id
         try:
-            description = await self.describer.describe(source, rendition, account_id=account_id)
+            description = await self.describer.describe(
+                source, rendition, account_id=account_id, find_digits=find_digits
+            )
             return description, await rendition.finish() if description.rendition else None
         except BaseException:
             await asyncio.shield(rendition.abort())

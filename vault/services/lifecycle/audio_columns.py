@@ -1,8 +1,11 @@
 """What a recording's row holds of its audio and its call, as changes of its state write it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
+from vault.domain.recordings.card_data import FoundDigits
 from vault.domain.recordings.recording import SealedObject
 
 
@@ -35,6 +38,14 @@ class DescribedAudio(TypedDict, total=False):
     #: Seconds.
     duration: float
     damaged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What was found in the audio of a recording."""
+
+    columns: DescribedAudio
+    keyed_digits: Sequence[FoundDigits] = ()
 
 
 class CallTimeColumns(TypedDict, total=False):

@@ -6,7 +6,7 @@ change is never undone: it is a closing act, and whatever database comes back, a
 the old one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.redaction import Span
 from vault.domain.recordings.transitions import REDACT
 from vault.errors import Busy, NotFound, RecordingErased, Refused
 from vault.sentence import Sentence
@@ -40,6 +41,8 @@ class NewAudio:
     described: DescribedAudio
     #: What the evidence says of it.
     statement: Mapping[str, Any]
+    #: What was removed.
+    spans: Sequence[Span]
 
 
 def redactable(tx: Transaction, account_id: str, recording_id: str) -> Recording:
@@ -73,6 +76,8 @@ def redact(tx: Transaction, new: NewAudio, *, actor: str, at: datetime) -> Recor
     changed = RecordingStates(tx.connection).change((REDACT,), recording, _columns(tx, recording, new))
     entry = append(tx, replace(new.after, recording=changed), "redaction", new.statement, at=at)
     _reseal_notes(tx, new)
+    everywhere = [span for span in new.spans if len(span.channels) == recording.channels]
+    tx.card_data.delete_within(recording.id, everywhere)
     tx.links.end_sessions(recording.id, tx.now())
     delete_packages_with(tx, recording.id, actor=actor, at=at)
     tx.provider_copies.request_deletion(recording.id)

@@ -35,7 +35,7 @@ def restore_available(
         return False
     if is_newer and row is not None:
         if row.restricted:
-            tx.recordings.restrict(recording.id, restricted=True)
+            restrict_again(tx, row, actor=WORKER, causes=())
         tx.links.end_sessions(recording.id, tx.now())
         delete_packages_with(tx, recording.id, actor=WORKER, at=None)
     if redacted:

@@ -25,6 +25,7 @@ from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.recordings.card_data import CardData
 from vault.services.recordings.recording_changes import Changes, changes_since
 from vault.services.recordings.redact_recording import RedactRecording
 from vault.services.shared.approval_gate import Approved, require_approval
@@ -65,6 +66,8 @@ class Recordings:
     restriction: RestrictRecording
     #: Removes spans of the audio.
     redact: RedactRecording
+    #: Finds keyed digits, to be removed too.
+    card_data: CardData
     clock: Clock
 
     async def read(self, account_id: str, recording_id: str) -> RecordingView:

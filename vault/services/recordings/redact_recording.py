@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.recordings.card_data import DETECTOR, FoundDigits
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.recordings.redaction import (
     METHOD,
@@ -71,10 +72,18 @@ class RedactRecording:
     clock: Clock
 
     async def __call__(
-        self, account_id: str, recording_id: str, spans: Sequence[Span], *, reason: str, actor: str
+        self,
+        account_id: str,
+        recording_id: str,
+        spans: Sequence[Span],
+        *,
+        reason: str,
+        actor: str,
+        found: bool = False,
     ) -> None:
         """Remove the spans. When this returns, nobody hears them any more: the old key is gone from the row.
 
+        ``found``: the detector of keyed digits has found them, and must not find them in the new audio.
         The old manifest, with the old key, is replaced within seconds, and so is the provider's copy deleted.
         Raises NotFound, RecordingErased, Invalid (``ranges``), Refused for another state or format, Held, Busy if the
         recording changes meanwhile, Unavailable, Tampered.
@@ -86,7 +95,8 @@ class RedactRecording:
         await self.database.write(lambda tx: tx.object_checks.note(recording_id, account_id))
         made: list[SealedObject] = []
         try:
-            new = await self._made(before, removed, made, reason=reason, actor=actor)
+            new = await self._made(before, removed, made, found=found)
+            new = replace(new, statement={"by": actor, "reason": reason, **new.statement})
             await self._write(new, actor)
         except Unavailable:
             # The row may name the new objects: the reply to the commit may be lost.
@@ -102,8 +112,7 @@ class RedactRecording:
         spans: Sequence[Span],
         made: list[SealedObject],
         *,
-        reason: str,
-        actor: str,
+        found: bool,
     ) -> NewAudio:
         """Return the new audio, sealed and proved; the objects of it are added to ``made``."""
         recording = before.recording
@@ -111,17 +120,20 @@ class RedactRecording:
             layout = await self.decoder.layout(self._source(before), account_id=recording.account_id)
             removal = _removal(recording, layout, spans)
             after = await self._sealed(before, removal, made)
-            described = await self.describe(after)
+            result = await self.describe(after, find_digits=found)
+            described = result.columns
             made += filter(None, [described.get("rendition")])
+            if any(_overlap(span, digits) for span in spans for digits in result.keyed_digits):
+                raise _refused(recording, "found again")
             proof = await self._proof(before, after, removal.spans)
         except (Undecodable, DescriberCrashed) as error:
             _LOG.warning("redact.not_decoded", recording_id=recording.id, reason=str(error))
             raise Refused(_NOT_PROVED, reasons=("not_proved",)) from error
         same = ("container", "codec", "channels", "sample_rate", "duration")
         if any(described.get(name) != getattr(recording, name) for name in same):
-            raise Refused(_NOT_PROVED, reasons=("not_proved",))
+            raise _refused(recording, "another format")
         statement = {
-            "by": actor, "reason": reason, "method": METHOD, "spans": [span.encoded() for span in spans],
+            "method": METHOD, **({"detector": DETECTOR} if found else {}), "spans": [span.encoded() for span in spans],
             "old_sha256": before.details().sha256.hex(), "new_sha256": after.details().sha256.hex(), **proof,
         }  # fmt: skip
         return NewAudio(
@@ -130,6 +142,7 @@ class RedactRecording:
             stored=_stored(after),
             described={**described, "damaged": recording.damaged},
             statement=statement,
+            spans=spans,
         )
 
     async def _sealed(
@@ -168,8 +181,7 @@ class RedactRecording:
             and hmac.compare_digest(new.rest, old.rest)
         )
         if not proved:
-            _LOG.error("redact.not_proved", recording_id=before.recording.id)
-            raise Refused(_NOT_PROVED, reasons=("not_proved",))
+            raise _refused(before.recording, "other samples")
         return {"silent_samples": new.samples, "unchanged_sha256": new.rest.hex()}
 
     async def _write(self, new: NewAudio, actor: str) -> None:
@@ -220,6 +232,15 @@ def _removal(recording: Recording, layout: SampleLayout, spans: Sequence[Span]) 
         raise Undecodable("The header differs from what was decoded.")
     frames = frames_of(spans, sample_rate=layout.sample_rate, frames=layout.frames)
     return Removal(layout=layout, spans=frames, silence=silence_of(recording.codec or ""))
+
+
+def _overlap(span: Span, digits: FoundDigits) -> bool:
+    return span.begin_ms < digits.end_ms and digits.begin_ms < span.end_ms
+
+
+def _refused(recording: Recording, why: str) -> Refused:
+    _LOG.error("redact.not_proved", recording_id=recording.id, reason=why)
+    return Refused(_NOT_PROVED, reasons=("not_proved",))
 
 
 async def _without_spans(source: ReadBack, removal: Removal) -> AsyncIterator[bytes]:

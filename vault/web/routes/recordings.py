@@ -174,12 +174,18 @@ async def post_redaction(
     the old one. When the response is sent, nobody hears the old audio any more, and the provider is asked to delete its
     copy. For PCM and G.711 in a WAV file: 409 `format` for others, `held` while a hold covers it, `not_proved` where
     the comparison failed and nothing was changed. The evidence says what was removed, by whom and why.
+
+    Send `ranges`, or the id of a `proposal`: then digits must not be found there again.
     """
 
     async def produce() -> RecordingOut:
-        await vault.recordings.recordings.redact(
-            allowed.account.id, recording, body.spans(), reason=body.reason, actor=allowed.actor
-        )
+        where, actor = (allowed.account.id, recording), allowed.actor
+        if body.proposal is None:
+            redact = vault.recordings.recordings.redact
+            await redact(*where, body.spans(), reason=body.reason, actor=actor)
+        else:
+            accept = vault.recordings.recordings.card_data.accept
+            await accept(*where, body.proposal, reason=body.reason, actor=actor)
         return await show(vault, allowed, recording)
 
     return await answer_once(request, allowed, produce, status=200)

@@ -12,6 +12,7 @@ from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
 from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
+from vault.database.stores.recordings.card_data import forget_proposals
 from vault.database.stores.recordings.evidence import EvidenceRow, evidence_values
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recording_notes import forget_notes
@@ -85,6 +86,7 @@ class RestoredRecordings(Rows):
             if is_newer:
                 # The key that sealed them is replaced.
                 forget_notes(self._db, recording.id)
+                forget_proposals(self._db, [recording.id])
             self._update(recording.id, row)
         elif not insert_new(self._db, recordings, row):
             return False
@@ -175,6 +177,7 @@ class RestoredRecordings(Rows):
         mine = evidence_entries.c.recording_id == recording_id
         self._db.execute(delete(evidence_entries).where(mine))
         forget_notes(self._db, recording_id)
+        forget_proposals(self._db, [recording_id])
         forget_answers_on_recording(self._db, recording_id)
 
     def _replace_chain(self, manifest: Manifest) -> None:

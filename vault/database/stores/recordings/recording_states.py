@@ -17,6 +17,7 @@ from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.sql.dialect import sql_now
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.recordings.card_data import forget_proposals
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recording_notes import forget_notes
 from vault.database.stores.recordings.recordings import (
@@ -215,7 +216,7 @@ class RecordingStates(Rows):
         rows = self._db.execute(query.returning(r.id, r.account_id, written.label("written"))).all()
         note_object_checks(self._db, [(row.id, row.account_id) for row in rows if row.written])
         refused = [row.id for row in rows]
-        self._forget_evidence(refused)
+        self._forget_sealed(refused)
         self._wake(REFUSE, len(refused))
         return refused
 
@@ -244,16 +245,17 @@ class RecordingStates(Rows):
             wake(self._db, Work.DELETE_AT_SOURCE, count)
 
     def _forget(self, recording: Recording) -> None:
-        self._forget_evidence([recording.id])
+        self._forget_sealed([recording.id])
         if recording.state is State.AVAILABLE:
             forget_notes(self._db, recording.id)
         if recording.attempts or recording.audio is not None:
             # A worker may be writing an object or the manifest now.
             note_object_checks(self._db, [(recording.id, recording.account_id)])
 
-    def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
-        """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
+    def _forget_sealed(self, recording_ids: Sequence[str]) -> None:
+        """Delete the evidence that the recordings' keys sealed, and proposals: nothing opens the audio any more."""
         self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
+        forget_proposals(self._db, recording_ids)
 
 
 def _columns_of_source(new: NewRecording | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ AccountEvent = Literal[
     "vault.restored", "log.database_went_back", "log.checkpoint", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
     "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
-    "callback.changed", "callback.deleted", "connection.changed", "connection.deleted",
+    "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "card_data.changed",
     "connection.silent", "connection.needs_authorization", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
@@ -86,6 +86,9 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     "account.closed": EventRules(
         closes=ClosesNothing("what it ended has closing acts: the switch, links with their keys, each recording"),
         replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "card_data.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
     ),
     "callback.changed": EventRules(
         closes=_SETTING, replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE

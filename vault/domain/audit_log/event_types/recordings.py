@@ -12,7 +12,8 @@ RecordingEvent = Literal[
     "recording.missing", "call.erased", "call.pending_erasure", "recording.missed",
     "source.deleted", "source.delete_failed", "source.kept", "evidence.read", "recording.paused",
     "recording.pending_erasure", "recording.contact_ended", "recording.contact_end_withdrawn",
-    "recording.redacted", "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
+    "recording.redacted", "redaction.dismissed",
+    "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
 ]  # fmt: skip
 
 _FINDING: Final = ClosesNothing("a finding, which changes no right")
@@ -79,6 +80,11 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
     "recording.redacted": EventRules(
         closes=Closing(content="manifest", until="manifest", subject="recording_id"),
         replay="leaf", needs_permission=True, grants=None, sentence="Spans of the audio were removed{why}",
+    ),
+    "redaction.dismissed": EventRules(
+        closes=ClosesNothing("the audio stays as it is"),
+        replay="nothing", needs_permission=True, grants=None,
+        sentence="A proposal to remove keyed digits was dismissed{why}",
     ),
     "call.erased": EventRules(
         closes=Closing(content="call", until="always", subject="subject"),

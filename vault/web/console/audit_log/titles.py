@@ -23,6 +23,8 @@ _TITLES: Final[dict[str, str]] = translatable(
         "recording.restricted": "Recording restricted",
         "recording.unrestricted": "Restriction lifted",
         "recording.redacted": "Spans of the audio removed",
+        "redaction.dismissed": "Proposal to remove keyed digits dismissed",
+        "card_data.changed": "What is done about card data changed",
         "recording.erasing": "Erasure of a recording began",
         "recording.erased": "Recording erased",
         "recording.objects_deleted": "Objects of a recording deleted",

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vault.domain.recordings.fetch_attempts import MAX_FETCHES, longest_wait
 from vault.domain.recordings.media import MAX_DURATION
@@ -62,10 +62,19 @@ class RangeIn(Body):
 
 
 class RedactionIn(Body):
-    """What is removed from a recording, and why."""
+    """What is removed from a recording, and why: ranges, or what a proposal names."""
 
-    ranges: Annotated[list[RangeIn], Field(min_length=1, max_length=MAX_SPANS)]
+    ranges: Annotated[list[RangeIn], Field(min_length=1, max_length=MAX_SPANS)] | None = None
+    #: The id of a proposal on the recording: half a second on both sides is removed too.
+    proposal: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     reason: Text
+
+    @model_validator(mode="after")
+    def _check_one(self) -> "RedactionIn":
+        """Refuse both, and neither."""
+        if (self.ranges is None) == (self.proposal is None):
+            raise ValueError("Send ranges or proposal, and not both.")
+        return self
 
     def spans(self) -> list[Span]:
         """Return the ranges in whole milliseconds, never less than what was named."""
@@ -75,7 +84,7 @@ class RedactionIn(Body):
                 end_ms=math.ceil(one.end * 1000),
                 channels=tuple(one.channels),
             )
-            for one in self.ranges
+            for one in self.ranges or []
         ]
 
 
