@@ -22,5 +22,5 @@ Each system goes its whole way against its simulated counterpart in ``test_syste
 | 31 | ``test_registers``: the receipt says what the system keeps; ``test_five_systems``: of each of six systems |
 | 38 | ``test_outcomes``: no write without its entry, and a process that dies |
 
-30 is of doorways, and 32 to 37 are of events.
+``test_access_answer``: what the answer to a request of access says. 30 is of doorways, and 32 to 37 are of events.
 """

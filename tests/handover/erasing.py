@@ -1,4 +1,4 @@
-"""Erasures that the customer asks for by number, and what their receipts say of hand-overs."""
+"""What the customer asks for by number, carried out, and what receipts say of hand-overs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import update
 from tests.handover.handing import CUSTOMER, ME, hand_over
 from tests.support.service_house import House
 from vault.database.schema.requests import person_requests
-from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
+from vault.domain.requests.request import Identity, PersonalData, PersonKind, Verdict, Verification
 from vault.services.requests.new_request import NewRequest
 from vault.services.requests.ruling_request import RulingRequest
 from vault.tlog.receipt_file import verify_receipt
@@ -16,17 +16,23 @@ from vault.tlog.receipt_file import verify_receipt
 
 async def receipt_of_erasure(house: House, reference: str) -> bytes:
     """Let the person ask for erasure, carry it out, and return the receipt."""
+    request_id = await carried_out(house, reference, kind="erasure", code="erased")
+    return await house.vault.requests.receipts.read(house.account.id, request_id)
+
+
+async def carried_out(house: House, reference: str, *, kind: PersonKind, code: str) -> str:
+    """Let the person ask, decide so on everything, and carry it out; return the request's id."""
     now = datetime.now(UTC) - timedelta(hours=1)
     personal = PersonalData(
         reference=reference,
         identities=(Identity(type="number", value=CUSTOMER, region=None),),
         verification=Verification(method="callback", at=now, by="key_test"),
     )
-    asked = NewRequest(kind="erasure", regime="gdpr", received_at=now, personal=personal)
+    asked = NewRequest(kind=kind, regime="gdpr", received_at=now, personal=personal)
     requests, jobs = house.vault.requests, house.vault.jobs
     made, _ = await requests.requests.receive(house.account.id, asked, **ME)
     decision = RulingRequest(
-        default=Verdict(code="erased"), verdicts={}, reason=None, period=None, whole_time=False
+        default=Verdict(code=code), verdicts={}, reason=None, period=None, whole_time=False
     )
     await requests.requests.decide(house.account.id, made.request.id, decision, **ME)
     query = update(person_requests).values(next_try_at=None)
@@ -40,7 +46,7 @@ async def receipt_of_erasure(house: House, reference: str) -> bytes:
         if seen.request.closed_at is not None:
             break
     await jobs.log_publisher.sequence()
-    return await requests.receipts.read(house.account.id, made.request.id)
+    return made.request.id
 
 
 def handovers_in(receipt: bytes) -> dict[str, list[dict[str, Any]]]:

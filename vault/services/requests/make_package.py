@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.registers.package_page import PageContent, write_page
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Verdict
@@ -92,9 +93,15 @@ class MakePackage:
         yield part.archive.finish()
 
     async def _recipients(self, account_id: str) -> Sequence[str]:
-        return await self.database.read(
-            lambda tx: sorted({one.provider for one in tx.connections.of_account(account_id)})
-        )
+        """Return the platforms of the account, and the systems to which it has handed calls over."""
+
+        def read(tx: Transaction) -> list[str]:
+            found = tx.integrations.of_account(account_id)
+            success = tx.integrations.last_success([one.id for one in found])
+            systems = {one.system for one in found if success.get(one.id) is not None}
+            return sorted(systems | {one.provider for one in tx.connections.of_account(account_id)})
+
+        return await self.database.read(read)
 
 
 def _still_to_give(part: PackagePart) -> Iterator[tuple[str, Verdict]]:

@@ -21,6 +21,8 @@ from vault.services.shared.paced import paced
 from vault.services.shared.sealed_metadata import SealedMetadata
 from vault.services.shared.sealed_notes import open_note
 
+#: The event of a write to another system.
+_HANDED_OVER: Final = "handover.sent"
 #: Events of a recording per read.
 _EVENTS: Final = 500
 #: Notes on a recording per read.
@@ -38,9 +40,15 @@ class PackageContents:
     sealed_metadata: SealedMetadata
 
     async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
-        """Return when and how a recording was consulted, without the names of listeners, which stay sealed."""
+        """Return when and how a recording was consulted, without the names of listeners, which stay sealed.
+
+        With it what was handed over of it, and to which system.
+        """
         purposes = await self.database.read(
             lambda tx: {link.id: link.purpose for link in tx.links.of_recording(account_id, recording_id)}
+        )
+        systems = await self.database.read(
+            lambda tx: {one.id: one.system for one in tx.integrations.of_account(account_id)}
         )
         return [
             {
@@ -48,9 +56,10 @@ class PackageContents:
                 "at": write_rfc3339(event.at),
                 "what": event.type,
                 "purpose": purposes.get(event.link_id or ""),
+                **_recipient(event, systems),
             }
             for event in await self._events(account_id, recording_id)
-            if event.type in CONSULTATIONS
+            if event.type in CONSULTATIONS or event.type == _HANDED_OVER
         ]
 
     async def _events(self, account_id: str, recording_id: str) -> list[AccessEvent]:
@@ -140,3 +149,10 @@ class PackageContents:
             except Unavailable:
                 # The log cannot be proven now: the receipt is had from the request itself.
                 continue
+
+
+def _recipient(event: AccessEvent, systems: Mapping[str, str]) -> dict[str, object]:
+    """Return to which system something was handed over, where that is what was done."""
+    if event.type != _HANDED_OVER:
+        return {}
+    return {"recipient": systems.get((event.result or "").partition("/")[0])}
