@@ -40,7 +40,7 @@ class Describer(Protocol):
     ) -> Description:
         """Decode the whole source once and return its description; ``always``: make a rendition in any case.
 
-        ``find_digits``: look for keyed digits too, at 0.6 ms of CPU time for each second of a channel.
+        ``find_digits``: look for keyed digits too: 0.6 ms of CPU time for each second of a channel at 8 kHz.
 
         A subprocess only works for one account. After a crash the account's next job starts a new one.
 
