@@ -1,7 +1,9 @@
 """A vault that must keep everything in a region: where it does not start, and what its registers say."""
 
 import json
+import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -33,6 +35,7 @@ async def start(ours: Settings, mode: StartMode = StartMode.SERVE) -> None:
 def bucket_url(moto_url: str, name: str, region: str) -> str:
     """Make a bucket in a region, and return its URL for the vault."""
     client = boto3.client("s3", endpoint_url=moto_url, region_name="us-east-1")
+    name = f"{name}-{secrets.token_hex(4)}"
     client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
     return f"s3://{name}?endpoint_url={moto_url}&region=us-east-1"
 
@@ -43,10 +46,10 @@ async def test_a_bucket_elsewhere_is_refused_before_anything_is_written(moto_url
     with pytest.raises(StartRefused, match="VAULT_REGION is eu, but the object store is in us-east-2"):
         await start(settings(tmp_path, VAULT_OBJECTS_URL=url, **EUROPE))
     client = boto3.client("s3", endpoint_url=moto_url, region_name="us-east-1")
-    assert client.list_objects_v2(Bucket="in-ohio")["KeyCount"] == 0
+    assert client.list_objects_v2(Bucket=urlsplit(url).netloc)["KeyCount"] == 0
     right = bucket_url(moto_url, "in-frankfurt", "eu-central-1")
     await start(settings(tmp_path, VAULT_OBJECTS_URL=right, **EUROPE))
-    stored = json.loads(client.get_object(Bucket="in-frankfurt", Key=LOCATION)["Body"].read())
+    stored = json.loads(client.get_object(Bucket=urlsplit(right).netloc, Key=LOCATION)["Body"].read())
     assert stored["region"] == "eu"
 
 
@@ -152,3 +155,21 @@ def test_the_record_says_who_says_so(house: House):
     record = house.admin.get("/v1/accounts/acme/processing-record").json()
     assert record["places"][0]["region"] == "eu-west-1"
     assert [place["region_is"] for place in record["places"]] == ["declared", None, None]
+
+
+def test_an_account_lies_where_its_vault_does(house: House):
+    """It gets the region when it is opened, says so, and is refused in another one; so is another region later."""
+    refused = house.admin.put("/v1/accounts/ours", json={"region": "us"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "region")
+    assert house.admin.get("/v1/accounts/ours").status_code == 404
+    assert house.admin.put("/v1/accounts/ours", json={"region": "eu"}).json()["region"] == "eu"
+    assert house.admin.put("/v1/accounts/ours", json={"region": "us"}).status_code == 422
+    assert house.admin.put("/v1/accounts/ours", json={"name": "Ours"}).json()["region"] == "eu"
+    assert house.admin.get("/v1/accounts/ours").json()["region"] == "eu"
+
+
+def test_a_vault_without_a_region_promises_none(tmp_path: Path):
+    """Nor does it take an account that must be in one."""
+    with open_house(tmp_path) as house:
+        assert house.admin.put("/v1/accounts/a", json={"region": "eu"}).status_code == 422
+        assert house.admin.put("/v1/accounts/a", json={}).json()["region"] is None

@@ -131,7 +131,8 @@ FORM_OF: Final[Mapping[str, str]] = {
 }
 #: By page: the bodies that its form makes, and where a field has another name there; "" is no field, with the reason.
 FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
-    ("/account", AccountIn, {"name": "title"}),
+    # The region is the vault's: a program may check it, and a person has nothing to choose.
+    ("/account", AccountIn, {"name": "title", "region": ""}),
     ("/account", LimitsIn, {}),
     ("/events", EventEndpointIn, {}),
     (

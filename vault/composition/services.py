@@ -33,6 +33,7 @@ from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.accounts.accounts import Accounts
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.approvals.execute_approval import ExecuteApproval
 from vault.services.approved_acts import ApprovedActs, Bodies
@@ -147,6 +148,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (SendOutbox, "kinds"): lambda made: {name: made.make(kind) for name, kind in KINDS.items()},
         (Sweep, "scan_objects"): lambda _: settings.scan_objects,
         (ProcessingRecords, "places"): lambda _: adapters.places,
+        (Accounts, "region"): lambda _: None if settings.region is None else settings.region.name,
         (ProcessingRecords, "region"): lambda _: settings.region,
         (PeopleKeys, "secret"): lambda _: adapters.signer.secret,
         (ReadinessProbe, "owner_marker"): lambda _: OWNER,

@@ -73,6 +73,7 @@ accounts = Table(
     Column("name", String, nullable=False),
     Column("locale", String, nullable=False),
     Column("opened_at", Moment, nullable=False),
+    Column("region", String),  # A trigger refuses another one than the first.
     Column("wrapped_index_key", LargeBinary, nullable=False),
     Column("index_key_version", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),

@@ -39,6 +39,8 @@ class Account:
     #: A language tag such as ``en`` or ``fr-CA``.
     locale: str
     opened_at: datetime
+    #: The region in which all of it must lie, set once; None in a vault that has none.
+    region: Later[str | None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class Accounts:
     database: Database
     ring: KeyRing
     clock: Clock
+    #: The region of this vault: the only one in which an account can be here. None: accounts have none.
+    region: str | None
 
     async def find(self, ref_or_id: str) -> Account:
         """Find the account that a URL names, by name or id. Raises NotFound."""
@@ -49,13 +51,20 @@ class Accounts:
         return [] if own is None or (after is not None and own.ref <= after) else [own]
 
     async def open(
-        self, ref: str, *, name: str | None, locale: str | None, actor: str
+        self, ref: str, *, name: str | None, locale: str | None, region: str | None = None, actor: str
     ) -> tuple[Account, bool]:
         """Open an account, or change its name and locale. A new account has its recording switch on (opt-out).
 
         Return the account and whether it is new. Raises AccountClosed, and Invalid for a ``ref`` that is not allowed
-        in URLs.
+        in URLs or another ``region`` than this vault's.
         """
+        if region not in {None, self.region}:
+            raise Invalid(
+                Sentence("This vault is in the region %(region)s.", region=self.region)
+                if self.region
+                else Sentence("This vault is in no region: its operator has set none."),
+                field="region",
+            )
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
         if found is None:
             try:
@@ -82,7 +91,9 @@ class Accounts:
                 field="account",
             )
         now = self.clock()
-        account = Account(id=new_id("acct"), ref=ref, name=name, locale=locale, opened_at=now)
+        account = Account(
+            id=new_id("acct"), ref=ref, name=name, locale=locale, opened_at=now, region=self.region
+        )
         first, wrapped = await self.ring.create(account.id)
         index_key = wrap(first.key, secrets.token_bytes(KEY_BYTES), bound.of_index_key(account.id))
         event = AccessEvent(type="account.opened", at=now, account_id=account.id, actor=actor)
@@ -102,11 +113,16 @@ class Accounts:
         before = tx.accounts.find(account_id)
         if before is None:
             raise NotFound("There is no such account.")
-        after = replace(before, name=name or before.name, locale=locale or before.locale)
+        after = replace(
+            before,
+            name=name or before.name,
+            locale=locale or before.locale,
+            region=before.region or self.region,
+        )
         if after != before:
             if tx.closures.has_begun(account_id):
                 raise AccountClosed
-            tx.accounts.rename(after.id, name=after.name, locale=after.locale)
+            tx.accounts.rename(after.id, name=after.name, locale=after.locale, region=after.region)
             tx.events.append(
                 AccessEvent(type="account.changed", at=self.clock(), account_id=after.id, actor=actor)
             )

@@ -73,7 +73,8 @@ class AccountRows(Rows):
         """Insert an account with version 1 of its key and the switch on, at epoch 0. Raises Refused."""
         values = {
             "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
-            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "index_key_version": 1,
+            "opened_at": account.opened_at, "region": account.region,
+            "wrapped_index_key": wrapped_index_key, "index_key_version": 1,
             "enabled": True, "epoch": 0, "changed_at": account.opened_at, "changed_by": "vault",
             "revision": 1, "written_revision": 0,
         }  # fmt: skip
@@ -87,9 +88,10 @@ class AccountRows(Rows):
             account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None
         )
 
-    def rename(self, account_id: str, *, name: str, locale: str) -> None:
-        """Change an account's name and locale."""
-        self._db.execute(update(accounts).where(accounts.c.id == account_id).values(name=name, locale=locale))
+    def rename(self, account_id: str, *, name: str, locale: str, region: str | None = None) -> None:
+        """Change an account's name and locale, and set its region: the database refuses to change that."""
+        values = {"name": name, "locale": locale} | ({} if region is None else {"region": region})
+        self._db.execute(update(accounts).where(accounts.c.id == account_id).values(values))
         account_changed(self._db, account_id)
 
     def switch(self, account_id: str) -> Switch:

@@ -50,6 +50,9 @@ class RestoreRows(Rows):
             "wrapped_index_key": keys.wrapped_index_key, "index_key_version": keys.index_key_version,
             "revision": max(revision or 0, account_object.revision) + 1, "written_revision": account_object.revision,
         }  # fmt: skip
+        if account.region is None:
+            # An object from before it was set: the row keeps its own.
+            del row["region"]
         if revision is None:
             self._db.execute(insert(accounts).values(**row, **row_of(account_object[SWITCH])))
         else:

@@ -40,7 +40,10 @@ Setting = Annotated[Access, Depends(access("settings:write"))]
 async def put_account(
     vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
 ) -> Response:
-    """Create an account, or change its name and locale. Only a key for all accounts can create one."""
+    """Create an account, or change its name and locale. Only a key for all accounts can create one.
+
+    An account has the region of its vault from its first change on, and keeps it.
+    """
     require_scope(caller, "settings:write")
     if caller.key.account_id is not None:
         # NotFound both for a missing account and for another's: this key must not tell them apart.
@@ -48,7 +51,7 @@ async def put_account(
         if found.id != caller.key.account_id:
             raise NotFound("There is no such account.")
     opened, new = await vault.accounts.accounts.open(
-        account, name=body.name, locale=body.locale, actor=caller.key.id
+        account, name=body.name, locale=body.locale, region=body.region, actor=caller.key.id
     )
     if new and caller.key.account_id is not None:
         raise Forbidden("This key cannot create accounts: it is for one account.")

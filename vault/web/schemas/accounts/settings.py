@@ -14,6 +14,8 @@ class AccountIn(Body):
 
     name: Text | None = None
     locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    #: Refused unless it is the region of this vault: says that the account must lie in it.
+    region: Annotated[str, Field(max_length=32)] | None = None
 
 
 class AccountOut(BaseModel):
@@ -24,6 +26,8 @@ class AccountOut(BaseModel):
     name: str
     locale: str
     opened_at: MomentOut
+    #: Where all of it lies; null in a vault without a region.
+    region: str | None = None
     #: Set while nothing is erased by time: no retention policy is in force, or it cannot be read.
     warning: str | None = None
 
@@ -36,6 +40,7 @@ class AccountOut(BaseModel):
             name=account.name,
             locale=account.locale,
             opened_at=account.opened_at,
+            region=account.region,
             warning=warning,
         )
 
