@@ -186,7 +186,7 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(
     page.goto(f"{base}/holds/new")
     page.evaluate("document.querySelectorAll('[required]').forEach(one => one.removeAttribute('required'))")
     page.get_by_role("button", name="Place the hold").click()
-    page.wait_for_function("document.activeElement.matches('.problems')")
+    page.locator(".problems:focus").wait_for()
     page.locator(".problems a").first.click()
     assert page.evaluate("document.activeElement.name || document.activeElement.id").startswith("title")
     page.goto(f"{base}/recordings/{account.ids['call-20417']}")
@@ -195,7 +195,7 @@ def test_the_summary_has_the_focus_and_leads_to_the_field(
     page.locator("dialog[open]").get_by_role("button", name="Erase").click()
     page.locator("dialog[open] .problems").wait_for()
     assert page.locator(".problems").count() == 1
-    page.wait_for_function("document.activeElement.matches('dialog .problems')")
+    page.locator("dialog .problems:focus").wait_for()
     assert violations(page) == []
 
 

@@ -25,7 +25,8 @@ _LABEL: Final = re.compile(r'<label for="([^"]+)">(.{0,500}?)</label>', re.DOTAL
 _TICK: Final = re.compile(
     r'<input type="checkbox"[^<>]* id="([^"]+)"[^<>]*> <span>(.{0,500}?)</span>', re.DOTALL
 )
-_SELECT: Final = re.compile(r'<select id="([^"]+)"[^<>]*>(.*?)</select>', re.DOTALL)
+#: Up to its end or another one's beginning: without that, text of beginnings alone would take a quadratic time.
+_SELECT: Final = re.compile(r'<select id="([^"]+)"[^<>]*>((?:(?!<select ).)*?)</select>', re.DOTALL)
 _OPTION: Final = re.compile(r'<option value="([^"]*)"[^<>]*>([^<]*)</option>')
 _DIALOG: Final = re.compile(
     r"<dialog [^<>]* open>\s{0,9}<form [^<>]*>\s{0,9}<h2[^<>]*>.{0,500}?</h2>", re.DOTALL
