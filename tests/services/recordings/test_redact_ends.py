@@ -12,7 +12,7 @@ from tests.support.permissions import link_wish
 from tests.support.service_house import House
 from vault.domain.playback.note import NoteContent
 from vault.domain.recordings.redaction import Span
-from vault.errors import Busy, NotFound, Unavailable
+from vault.errors import Busy, NotFound, Refused, Unavailable
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.shared.encrypted_fields import open_recording
 
@@ -228,3 +228,16 @@ async def test_killed_anywhere_it_is_the_old_or_the_new(either: House):
             break
     assert ends == {True, False}
     assert steps > 10
+
+
+async def test_a_recording_is_redacted_only_so_often(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Each time evidence and notes are sealed anew: the next one is refused, and nothing of it is left."""
+    monkeypatch.setattr("vault.services.recordings.redact_recording.MAX_REDACTIONS", 2)
+    recording_id = await stored(house, speech())
+    for begin in (0, 1000):
+        await redact(house, recording_id, Span(begin_ms=begin, end_ms=begin + 500))
+    before = await house.heard(recording_id)
+    with pytest.raises(Refused) as refused:
+        await redact(house, recording_id, Span(begin_ms=2000, end_ms=2500))
+    assert refused.value.reasons == ("too_many_redactions",)
+    assert await house.heard(recording_id) == before

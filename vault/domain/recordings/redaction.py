@@ -13,6 +13,8 @@ from typing import Any, Final
 from vault.errors import Invalid
 
 MAX_SPANS: Final = 100
+#: Of one recording: each seals its evidence and notes anew, and adds to the evidence.
+MAX_REDACTIONS: Final = 50
 #: The container and the codecs of which spans can be removed.
 CONTAINER: Final = "wav"
 _A_LAW, _MU_LAW, _UNSIGNED = "pcm_alaw", "pcm_mulaw", "pcm_u8"

@@ -19,6 +19,7 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.card_data import DETECTOR, FoundDigits
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.recordings.redaction import (
+    MAX_REDACTIONS,
     METHOD,
     FrameSpan,
     Removal,
@@ -39,12 +40,15 @@ from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, recording_key
 from vault.sealing.message import seal
+from vault.sentence import Sentence
 from vault.services.ingest.describe_audio import CHUNK_BYTES, DescribeAudio, ReadBack
 from vault.services.ingest.seal_stream import Sealed, seal_stream
 from vault.services.ingest.store_attempt import discard, objects_of
 from vault.services.lifecycle.audio_columns import StoredAudio
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.lifecycle.redact import NewAudio, redact, redactable
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording, wrap_recording_key
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -91,6 +95,7 @@ class RedactRecording:
         recording, keys = await self.database.read(lambda tx: _readable(tx, account_id, recording_id))
         removed = checked_spans(spans, duration=recording.duration or 0.0, channels=recording.channels or 0)
         before = await open_recording(self.ring, recording, keys)
+        await self._require_few(before)
         # Whoever dies on the way leaves objects that no row names.
         await self.database.write(lambda tx: tx.object_checks.note(recording_id, account_id))
         made: list[SealedObject] = []
@@ -105,6 +110,16 @@ class RedactRecording:
             await asyncio.shield(self._discard(made))
             raise
         await self._delete_old(recording)
+
+    async def _require_few(self, before: OpenedRecording) -> None:
+        """Raise Refused if so much was removed that one call should have done it."""
+        rows = await self.database.read(lambda tx: tx.evidence.of_recording(before.recording.id))
+        kinds = [open_entry(before, row).content["kind"] async for row in paced(rows)]
+        if kinds.count("redaction") >= MAX_REDACTIONS:
+            text = Sentence(
+                "Spans were removed %(most)s times already, which is the most.", most=MAX_REDACTIONS
+            )
+            raise Refused(text, reasons=("too_many_redactions",))
 
     async def _made(
         self,
