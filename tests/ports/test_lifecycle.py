@@ -152,7 +152,7 @@ async def test_a_change_with_an_event_needs_its_cause(database: Database):
     await open_account(database)
     for transition in (one for one in TRANSITIONS if one.event is not None):
         source = min(transition.sources)
-        held = await in_state(database, source, f"ref-{transition.target}")
+        held = await in_state(database, source, f"ref-{transition.event}")
         with pytest.raises(ValueError, match="cause"):
             await database.write(lambda tx, t=transition, h=held: lifecycle._change(tx, t, h, {}))
         assert (await columns(database, held.recording.id))["state"] == source

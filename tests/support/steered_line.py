@@ -86,7 +86,7 @@ class SteeredLine:
     @property
     def webhook(self) -> str:
         """Return the connection's address."""
-        public_url = self.house.vault.consent.call_documents.public_url
+        public_url = self.house.vault.consent.call_documents.urls.public_url
         return f"{public_url}/webhooks/{self.provider.name}/{self.connection_id}"
 
     async def ask(self, stage: Stage, key: str | None = None, *, url: str | None = None) -> list[Any]:

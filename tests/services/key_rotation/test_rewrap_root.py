@@ -52,7 +52,10 @@ class Site:
     async def account(self, root_key: RootKey, name: str) -> str:
         """Open an account and return its id."""
         accounts = Accounts(
-            database=self.database, ring=self.ring(root_key), clock=lambda: datetime(2026, 11, 2, tzinfo=UTC)
+            database=self.database,
+            ring=self.ring(root_key),
+            clock=lambda: datetime(2026, 11, 2, tzinfo=UTC),
+            region=None,
         )
         return (await accounts.open(name, name=None, locale=None, actor="key_test"))[0].id
 

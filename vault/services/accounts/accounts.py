@@ -62,7 +62,7 @@ class Accounts:
             raise Invalid(
                 Sentence("This vault is in the region %(region)s.", region=self.region)
                 if self.region
-                else Sentence("This vault is in no region: its operator has set none."),
+                else "This vault is in no region: its operator has set none.",
                 field="region",
             )
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
