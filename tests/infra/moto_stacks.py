@@ -28,7 +28,7 @@ UNKNOWN = {
 _PART_OF_ARN = {"LoadBalancerFullName": (":loadbalancer/", "1"), "TargetGroupFullName": (":", "5")}
 PARAMETERS = {
     "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/callvault:0.2.0",
-    "Hosting": "https://vault.example.com",
+    "PublicUrl": "https://vault.example.com",
     "Email": "operators@example.com",
     "OwnKeys": "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }

@@ -32,6 +32,10 @@ OF_THE_ACCOUNT: Final = {
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/accounts/{account}/recordings/{recording}/notes": {"at": 0.2, "text": TEXT},
     "/v1/accounts/{account}/recordings/{recording}/links": {"listener": "Robin"},
+    "/v1/accounts/{account}/recordings/{recording}/redactions": {
+        "ranges": [{"from": 0, "to": 0.2}],
+        "reason": TEXT,
+    },
     "/v1/accounts/{account}/recordings/{recording}/retry": {},
     "/v1/accounts/{account}/calls/{call_ref}/consent": {"party": "caller", "event": "announced"},
 }
@@ -91,7 +95,7 @@ def test_a_stored_answer_is_erased_with_what_it_shows(either_house: House, path:
         recording = tenant.uploaded(tone())
     names = {"recording": recording, "call_ref": "call-1"}
     first = _asked(tenant, path, names, key)
-    assert first.status_code in {201, 202}, first.text
+    assert first.status_code in {200, 201, 202}, first.text
     if path.endswith("/retry"):
         assert NUMBER in first.text
     assert _asked(tenant, path, names, key).content == first.content

@@ -98,7 +98,7 @@ INCOMPLETE = [
     *(({element: ""}, element) for element in ELEMENTS if element != "retention"),
     ({"retention": "", "places": ["FR", "BE"]}, "retention"),
     *(({"text": TEXT.replace(words, "something")}, element) for element, words in ELEMENTS.items()),
-    ({"text": TEXT + " {purposes}"}, "text"),
+    ({"text": TEXT + " {retention}", "retention": ""}, "text"),
     ({"mode": "tone"}, "audio"),
 ]
 

@@ -239,7 +239,12 @@ async def test_every_public_method_of_a_service_is_a_span(collector: Collector):
             assert {
                 name for name, method in awaited.items() if vars(wrapped).get(name, method) is not method
             } == public
-        accounts = tracing.traced(Accounts)(database=Nothing(), ring=Nothing(), clock=Nothing())  # type: ignore[arg-type]
+        accounts = tracing.traced(Accounts)(
+            database=Nothing(),  # type: ignore[arg-type]
+            ring=Nothing(),  # type: ignore[arg-type]
+            clock=Nothing(),  # type: ignore[arg-type]
+            region=None,
+        )
         with pytest.raises(NotFound):
             await accounts.find("nobody")
         erased = tracing.traced(RemoveErased)(database=Nothing(), objects=Nothing())  # type: ignore[arg-type]

@@ -126,6 +126,7 @@ CLEAR = {
     ("POST", "/integration-preview", "policy.connections[]"): _CODE,
     ("PUT", "/v1/accounts/{account}", "name"): _NAME,
     ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
+    ("PUT", "/v1/accounts/{account}", "region"): "is compared with the label of the vault, and not kept",
     ("POST", "/v1/keys", "name"): _NAME,
     ("PUT", "/provisioning", "connection"): "names a sign-in connection, and is not kept",
     ("POST", "/v1/keys", "account"): _NAME,

@@ -38,7 +38,7 @@ def check_recipient(recipient: Recipient) -> None:
     if contract.signed_on and contract.ends_on and contract.ends_on < contract.signed_on:
         raise Invalid("ends_on must not be before signed_on.", field="contract")
     if contract.status == "signed" and contract.signed_on is None:
-        raise Invalid("A signed contract needs signed_on.", field="contract")
+        raise Invalid("A signed contract needs the day on which it was signed.", field="contract")
 
 
 def check_chain(entry_id: str | None, parent: str | None, parents: Mapping[str, str | None]) -> None:

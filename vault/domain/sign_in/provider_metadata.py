@@ -91,6 +91,12 @@ def metadata_notes(data: bytes, scopes: Sequence[str], claim: str) -> Sequence[s
         for scope in scopes
         if isinstance(listed["scopes"], list) and scope not in listed["scopes"]
     ]
+    if isinstance(listed["scopes"], list) and claim in listed["scopes"] and claim not in scopes:
+        text = Sentence(
+            "The provider lists a scope %(name)s. Add it to the scopes, or it may not send the claim.",
+            name=claim,
+        )
+        found.append(text)
     if isinstance(listed["claims"], list) and claim not in listed["claims"]:
         text = Sentence(
             "The provider does not list the claim %(name)s. See to it that its ID tokens have it.", name=claim

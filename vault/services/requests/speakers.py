@@ -14,6 +14,7 @@ from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.errors import Invalid, NotFound, Refused, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
+from vault.sentence import Sentence
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import home_regions
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
@@ -94,9 +95,12 @@ class FindSpeaker:
             and await self._is_uncut(request.account_id, recording_id, personal)
         ]
         if uncut:
-            text = (
-                f"{len(uncut)} recordings have no channel with this person alone, or cannot be read. Decide on each in "
-                f"verdicts, with provided_whole or a refusal: {', '.join(uncut[:_MAX_NAMED])}."
+            text = Sentence(
+                "The person's own channel cannot be cut out, because others are on it or it cannot be read, of "
+                "%(number)s of the recordings. Provide the whole recording, or decide on each of these: "
+                "%(recordings)s.",
+                number=len(uncut),
+                recordings=", ".join(uncut[:_MAX_NAMED]),
             )
             raise Refused(text, reasons=("review_needed",))
 

@@ -110,5 +110,6 @@ def _in_words(text: str, field: str, label: str) -> str:
         return text
     words = f"\u201c{escape(label)}\u201d"
     if "_" in name:
-        return text.replace(name, words)
+        # The whole name: another field's may begin with it.
+        return re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.]\w)(?!\w)", lambda _: words, text)
     return words + text[len(name) :] if text.startswith(f"{name} ") else text

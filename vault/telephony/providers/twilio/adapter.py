@@ -103,9 +103,7 @@ class Twilio(TwilioApiProvider):
         TwilioApiProvider.check_credentials(self, credentials)
         if len(SHARED & set(credentials)) == 1:
             missing = next(iter(SHARED - set(credentials)))
-            raise Invalid(
-                "credentials must contain both shared_key_id and shared_key, or neither.", field=missing
-            )
+            raise Invalid("A shared key and its id belong together: enter both, or neither.", field=missing)
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless one of the credentials signed the URL and the parameters."""
