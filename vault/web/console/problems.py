@@ -28,6 +28,8 @@ _TICK: Final = re.compile(
 #: Up to its end or another one's beginning: without that, text of beginnings alone would take a quadratic time.
 _SELECT: Final = re.compile(r'<select id="([^"]+)"[^<>]*>((?:(?!<select ).)*?)</select>', re.DOTALL)
 _OPTION: Final = re.compile(r'<option value="([^"]*)"[^<>]*>([^<]*)</option>')
+#: A word, or the name of a field within others.
+_NAME: Final = re.compile(r"\w+(?:\.\w+)*")
 _DIALOG: Final = re.compile(
     r"<dialog [^<>]* open>\s{0,9}<form [^<>]*>\s{0,9}<h2[^<>]*>.{0,500}?</h2>", re.DOTALL
 )
@@ -111,5 +113,5 @@ def _in_words(text: str, field: str, label: str) -> str:
     words = f"\u201c{escape(label)}\u201d"
     if "_" in name:
         # The whole name: another field's may begin with it.
-        return re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.]\w)(?!\w)", lambda _: words, text)
+        return _NAME.sub(lambda found: words if found[0] == name else found[0], text)
     return words + text[len(name) :] if text.startswith(f"{name} ") else text
