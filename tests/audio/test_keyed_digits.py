@@ -1,12 +1,12 @@
 """Keyed digits are found at their times in real formats, nothing is found in speech, and another decoder agrees."""
 
 import io
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
+from tests.servers.required import require
 from tests.support import corpus
 from tests.support.keyed import CARD, KEYS, NO_CARD, RATE, call, keyed
 from tests.support.plaintext import Sink, Source
@@ -50,9 +50,9 @@ def test_noise_ten_decibels_below_hides_nothing():
     assert keys_in(samples[:, 0]) == KEYS
 
 
-@pytest.mark.skipif(not shutil.which("multimon-ng"), reason="apt-get install multimon-ng")
 def test_another_decoder_hears_the_same():
     """A decoder that shares nothing with ours, on tones at the limits of what both take."""
+    require("multimon-ng", install="apt-get install multimon-ng")
     for tone, level in ((0.06, -12.0), (0.1, -20.0)):
         samples = call(
             (0.3, keyed(KEYS + CARD, tone=tone, pause=0.08, level=level, rate=22050)), seconds=8, rate=22050
@@ -67,10 +67,10 @@ def test_another_decoder_hears_the_same():
         assert other == keys_in(samples[:, 0], 22050) == KEYS + CARD
 
 
-@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="apt-get install espeak-ng")
 @pytest.mark.parametrize("voice", ["en+m3", "en+f2", "de+m7", "fr+f4", "es+m1", "en+croak"])
 def test_no_speech_is_a_sequence(voice: str):
     """Voices of men and women that say numbers: no key is trusted, and no sequence is found."""
+    require("espeak-ng", install="apt-get install espeak-ng")
     text = " ".join(["four one one two, please hold the line, nine eight seven, I owe you a new phone."] * 12)
     said = subprocess.run(
         ["espeak-ng", "-v", voice, "--stdout", text], capture_output=True, check=True, timeout=60

@@ -208,6 +208,8 @@ def test_a_whole_journey_through_the_router(cells: Cells, cell: str):
         with client(cells.port) as stranger:
             assert stranger.get(door).status_code == 200
             assert stranger.get(door.replace(f"{cell}~", "xx9~")).status_code == 404
+            led = stranger.post(door, data={"link": f"https://{HOST}{link}"})
+            assert (led.status_code, led.headers["location"]) == (303, link)
             other = CELLS[cell == "eu1"]
             assert stranger.get(link.replace(f"{cell}~", f"{other}~")).status_code == 404
 

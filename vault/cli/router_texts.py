@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.domain.public_urls import ALIKE, OF_AN_ACCOUNT, OF_EACH_CELL
+from vault.domain.public_urls import ALIKE, CELL, OF_AN_ACCOUNT, OF_EACH_CELL, SEPARATOR
 
 #: In the place of a cell: the label is of none that the router knows.
 _NONE: Final = "none"
-_ANY_LABEL: Final = "[a-z][a-z0-9]{1,11}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,22 @@ class Router:
 def _label_in_path(label: str) -> str:
     """Return a regular expression: a segment of the path begins with the label, and the path names no account."""
     accounts = "|".join(path.removeprefix("/") for path in OF_AN_ACCOUNT)
-    return f"^/(?!{accounts})(?:[^/]+/)*{label}~"
+    return f"^/(?!{accounts})(?:[^/]+/)*{label}{SEPARATOR}"
+
+
+def _label_in_key(label: str) -> str:
+    """Return the same for the header Authorization."""
+    return f"^(?i:bearer) +{label}{SEPARATOR}"
+
+
+def _label_in_cookie(label: str) -> str:
+    """Return the same for the cookie of the console."""
+    return f"(?:^|; *)(?:__Host-)?console={label}{SEPARATOR}"
+
+
+def _labels(router: Router) -> Sequence[tuple[str, str]]:
+    """Return each label with its cell, and last a regular expression of any other label, with none."""
+    return [*((one.label, one.label) for one in router.cells), (CELL.pattern, _NONE)]
 
 
 def _alike() -> str:
@@ -63,19 +77,18 @@ def nginx_of(router: Router) -> str:
     return _NGINX.format(
         upstreams=upstreams,
         of_path=_map(router, _label_in_path),
-        of_key=_map(router, lambda label: f"^bearer +{label}~", insensitive=True),
-        of_cookie=_map(router, lambda label: f"(?:^|; *)(?:__Host-)?console={label}~"),
+        of_key=_map(router, _label_in_key),
+        of_cookie=_map(router, _label_in_cookie),
+        names="\n".join(f"    {one.label} {one.nodes[0].rpartition(':')[0]};" for one in router.cells),
         schemes="\n".join(f"    {one.label} {'https' if one.secure else 'http'};" for one in router.cells),
         alike=_alike(), each=_each(), first=router.cells[0].label, unlabelled=router.unlabelled or _NONE,
         host=router.host, certificate=router.certificate, certificate_key=router.certificate_key,
     )  # fmt: skip
 
 
-def _map(router: Router, pattern: Callable[[str], str], *, insensitive: bool = False) -> str:
+def _map(router: Router, pattern: Callable[[str], str]) -> str:
     """Return the lines of a map: each label to its cell, and any other label to none."""
-    sign = "~*" if insensitive else "~"
-    labels = [*((one.label, one.label) for one in router.cells), (_ANY_LABEL, _NONE)]
-    return "\n".join(f'    "{sign}{pattern(label)}" {cell};' for label, cell in labels)
+    return "\n".join(f'    "~{pattern(label)}" {cell};' for label, cell in _labels(router))
 
 
 def _upstream(cell: Cell) -> str:
@@ -89,8 +102,8 @@ def haproxy_of(router: Router) -> str:
         *_rules(router, "path,url_dec", _label_in_path),
         f"    http-request return status 404 if {{ path -m reg '{_each()}' }}",
         _rule(router.cells[0].label, f"{{ path -m reg '{_alike()}' }}"),
-        *_rules(router, "hdr(authorization)", lambda label: f"^(?i:bearer) +{label}~"),
-        *_rules(router, "hdr(cookie)", lambda label: f"(?:^|; *)(?:__Host-)?console={label}~"),
+        *_rules(router, "hdr(authorization)", _label_in_key),
+        *_rules(router, "hdr(cookie)", _label_in_cookie),
     ]
     if router.unlabelled is not None:
         rules.append(_rule(router.unlabelled, ""))
@@ -103,8 +116,7 @@ def haproxy_of(router: Router) -> str:
 
 
 def _rules(router: Router, sample: str, pattern: Callable[[str], str]) -> Sequence[str]:
-    labels = [*((one.label, one.label) for one in router.cells), (_ANY_LABEL, _NONE)]
-    return [_rule(cell, f"{{ {sample} -m reg '{pattern(label)}' }}") for label, cell in labels]
+    return [_rule(cell, f"{{ {sample} -m reg '{pattern(label)}' }}") for label, cell in _labels(router)]
 
 
 def _rule(cell: str, condition: str) -> str:
@@ -151,6 +163,11 @@ map $callvault_cell $callvault_scheme {{
     default http;
 {schemes}
 }}
+# The name that the certificate of a cell's nodes must have.
+map $callvault_cell $callvault_name {{
+    default "";
+{names}
+}}
 # Paths of links and sessions contain their tokens.
 map $request_uri $callvault_is_logged {{
     default 1;
@@ -189,6 +206,7 @@ server {{
         proxy_ssl_verify on;
         proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
         proxy_ssl_server_name on;
+        proxy_ssl_name $callvault_name;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $host;

@@ -44,7 +44,8 @@ async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> 
         return not_valid(language)
     try:
         known = await vault.playback.doorways.read(door)
-        token = _token_of(field_in(await request.body(), "link"))
+        pasted = _token_of(field_in(await request.body(), "link"))
+        token = request.app.state.hosting.without_label(pasted)
         link = await vault.playback.open_links.preview_link(token, address=client_address(request))
     except NotFound:
         return not_valid(language)
