@@ -28,14 +28,21 @@ KINDS: tuple[Kind, ...] = ("nginx", "haproxy")
 HOST = "vault.example.com"
 
 
-def printed(kind: Kind, folder: Path, cells: Mapping[str, int], *, unlabelled: str | None = None) -> str:
-    """Return what the command prints for these cells, by label and port."""
+def printed(
+    kind: Kind,
+    folder: Path,
+    cells: Mapping[str, int],
+    *,
+    unlabelled: str | None = None,
+    node: str = "http://127.0.0.1",
+) -> str:
+    """Return what the command prints for these cells, by label and port of ``node``."""
     certificate, key = make_certificate(folder)
     (folder / "both.pem").write_text(Path(certificate).read_text() + Path(key).read_text())
     first = {"nginx": certificate, "haproxy": folder / "both.pem"}[kind]
     lines = [f'host = "{HOST}"', f'certificate = "{first}"', f'certificate_key = "{key}"']
     lines += [f'unlabelled = "{unlabelled}"'] if unlabelled else []
-    lines += ["[cells]", *(f'{label} = ["http://127.0.0.1:{port}"]' for label, port in cells.items())]
+    lines += ["[cells]", *(f'{label} = ["{node}:{port}"]' for label, port in cells.items())]
     (folder / "cells.toml").write_text("\n".join(lines))
     command = [sys.executable, "-m", "vault", "cells", kind, str(folder / "cells.toml")]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
@@ -46,14 +53,17 @@ def printed(kind: Kind, folder: Path, cells: Mapping[str, int], *, unlabelled: s
 
 @contextmanager
 def router(
-    kind: Kind, folder: Path, cells: Mapping[str, int], *, unlabelled: str | None = None
+    kind: Kind, folder: Path, cells: Mapping[str, int], *, authority: Path | None = None, **more: str
 ) -> Iterator[int]:
-    """Start a router and yield the port at which it speaks TLS."""
+    """Start a router and yield the port at which it speaks TLS; ``authority``: the only one that it trusts."""
     require(
         kind, install=f"apt-get install --no-install-recommends {'nginx-light' if kind == 'nginx' else kind}"
     )
     plain, port = free_ports(2)
-    text = printed(kind, folder, cells, unlabelled=unlabelled)
+    text = printed(kind, folder, cells, **more)
+    if authority is not None:
+        text = text.replace("/etc/ssl/certs/ca-certificates.crt", str(authority))
+        text = text.replace("@system-ca", str(authority))
     if kind == "nginx":
         text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
         text = text.replace("listen 80", f"listen 127.0.0.1:{plain}").replace("/var/log/nginx", str(folder))
@@ -110,12 +120,15 @@ class _Echo(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def echoes(*labels: str) -> Iterator[dict[str, int]]:
-    """Run a server for each label, and yield their ports."""
+def echoes(*labels: str, secure: ssl.SSLContext | None = None) -> Iterator[dict[str, int]]:
+    """Run a server for each label, with TLS if ``secure``, and yield their ports."""
     servers = {
         label: ThreadingHTTPServer(("127.0.0.1", 0), type("Echo", (_Echo,), {"label": label}))
         for label in labels
     }
+    if secure is not None:
+        for server in servers.values():
+            server.socket = secure.wrap_socket(server.socket, server_side=True)
     threads = [threading.Thread(target=server.serve_forever) for server in servers.values()]
     for thread in threads:
         thread.start()

@@ -14,6 +14,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.infra.routers import HOST, KINDS, Kind, client, echoes, router
+from tests.servers.certificates import certificate
 from tests.servers.vault_process import VaultProcess
 from tests.support.tenant import Tenant, open_link, tone
 from vault.cli.cells import read_cells
@@ -105,6 +106,25 @@ def test_what_has_no_label_belongs_to_the_first_vault(kind: Kind, tmp_path: Path
         asked = [_asked(http, path) for path in ("/p/v1.a.b", "/p/eu1~v1.a.b", "/p/xx9~v1.a.b", "/healthz")]
         assert asked == ["us1", "eu1", "none", "none"]
         assert _asked(http, "/v1/keys", Authorization="Bearer cvk_0_0") == "us1"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_https_cell_is_known_by_its_own_certificate(kind: Kind, tmp_path: Path):
+    """One for the node's host is taken, and one for another host is refused."""
+    asked = {}
+    for name in ("localhost", "elsewhere.example"):
+        folder = tmp_path / name
+        folder.mkdir()
+        server, _ = certificate(folder, name)
+        trusted, node = folder / f"{name}.pem", "https://localhost"
+        with (
+            echoes("eu1", secure=server) as ports,
+            router(kind, folder, ports, authority=trusted, node=node) as port,
+            client(port) as http,
+        ):
+            asked[name] = http.get("/p/eu1~v1").status_code
+    assert asked["localhost"] == 200
+    assert asked["elsewhere.example"] in {502, 503}
 
 
 @pytest.mark.parametrize(
