@@ -195,9 +195,9 @@ async def test_a_large_account_takes_few_statements(database: Database):
     known = having(KNOWN, {OBJECTIONS: objections, NOTICES: notices})
     changed = tuple(replace(one, term=one.id.encode()) for one in objections)
     for state in (known, having(known, {OBJECTIONS: changed})):
-        with statements() as counted:
+        with statements(database) as counted:
             await database.write(lambda tx, state=state: tx.restore.account(state, {}))
-        # Of 1,041 rows. Every engine of the process is counted, so a vault that serves other tests adds some.
+        # Of 1,041 rows.
         assert len(counted) < 100
         assert max(counted) < 30_000
         found = await database.read(lambda tx: tx.account_objects.read(account_id))

@@ -180,7 +180,7 @@ async def test_an_accounts_export_costs_what_the_account_has(house: House):
         await add(house, others, "acct_other")
         await add(house, 1, "acct_mine")
         await house.vault.audit_log.proofs.export_head(version=2)
-        with statements() as counted:
+        with statements(house.database) as counted:
             lines = await exported(house, "acct_mine")
         costs.append((len(counted), len(lines)))
         assert verified(lines).in_full == len(costs)

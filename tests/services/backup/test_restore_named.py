@@ -87,7 +87,7 @@ async def test_the_cost_does_not_grow_with_the_archive(tmp_path: Path, threads: 
             behind(house, twelve_events, folder / "old", threads, before=size) as new,
         ):
             calls = len(new.objects.calls)
-            with statements() as counted:
+            with statements(new.database) as counted:
                 report = await only_named(new)(actor="operator")
             assert report.findings == []
             assert report.counts["available"] == 1

@@ -130,7 +130,7 @@ async def test_what_is_lost_is_counted_by_the_hundred(house: House):
         return await read(function)
 
     house.database.read = watching  # type: ignore[method-assign]
-    with statements() as counted:
+    with statements(house.database) as counted:
         await name_what_is_lost(house.database, parted, report)
     assert reads >= 3
     assert len(counted) < 20

@@ -43,7 +43,7 @@ async def test_an_archive_without_changes_costs_nothing(house: House):
         await house.sweep()
         await aged(house)
         calls = len(house.objects.calls)
-        with statements() as counted:
+        with statements(house.database) as counted:
             assert await house.vault.jobs.sweep() == 0
         costs.append((house.objects.calls[calls:], len(counted)))
     assert costs[0][0] == ["abort_uploads"]

@@ -131,7 +131,7 @@ async def test_the_cost_grows_with_those_whose_roles_change(node: House):
     costs = []
     for size in (3, 30):
         told = await group(node, f"of {size}")
-        with statements() as sent:
+        with statements(node.database) as sent:
             await change(node, told, members=[{"value": one.row.id} for one in users[:size]])
         costs.append(len(sent))
     assert costs[1] - costs[0] <= 30 - 3
