@@ -1,5 +1,6 @@
 """What tests of hand-over do: activate, let calls arrive, let time pass, and look."""
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from vault.database.stores.handover.handovers import HandoverFilter
 from vault.domain.handover.handover import StoredHandover
 from vault.domain.handover.integration import HandoverPolicy
 from vault.domain.recordings.recording import State
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.handover.credentials import IntegrationChange
 from vault.services.handover.integrations import IntegrationView
 from vault.services.handover.recipient import Vendor
@@ -37,6 +39,14 @@ async def set_home(house: House) -> None:
     """Let the account's national numbers be French."""
     home = replace(WITHOUT_EVIDENCE, home_place="FR")
     await house.vault.consent.policy.set(house.account.id, home, if_version=None, **ME)
+
+
+async def with_connection(house: House, name: str) -> House:
+    """Return the house with another connection of its account."""
+    secret = "whsec_" + base64.b64encode(name.encode() * 8).decode()
+    wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
+    made, _, _ = await house.vault.accounts.connections.set(house.account.id, name, wish, **ME)
+    return replace(house, connection_id=made.id, secret=secret)
 
 
 async def call(house: House, ref: str = "rec-1", **data: Any) -> str:

@@ -24,6 +24,7 @@ from tests.handover.handing import (
     logged,
     restrict,
     states,
+    with_connection,
 )
 from tests.support.service_house import House, with_account
 from vault.database.schema.handover import handovers, integrations
@@ -235,12 +236,15 @@ async def test_what_is_wrong_at_activation_is_named(either: House, peer: Noteboo
 
 
 async def test_calls_of_other_connections_are_not_handed_over(either: House, peer: NotebookPeer):
-    """By the policy."""
+    """By the policy: what arrives by another one of the account stays."""
     peer.contacts = [ANN]
+    other = await with_connection(either, "second")
     await activate(either, connections=(either.connection_id,))
-    await call(either)
+    await call(other, "rec-other")
+    mine = await call(either)
     await hand_over(either)
     assert len(peer.records) == 1
+    assert [one.recording_id for one in await all_handovers(either)] == [mine]
 
 
 async def test_removals_go_first(either: House, peer: NotebookPeer):

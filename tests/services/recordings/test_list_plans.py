@@ -8,7 +8,7 @@ What a page of recordings decrypts: the facts of a call once, however many of it
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import event
@@ -17,10 +17,12 @@ from tests.support.parties import set_policy, through_the_gate
 from tests.support.service_house import House
 from vault.database.schema.accounts import SET_ASIDE
 from vault.database.stores.backup.restore_recordings import RestoredRecordings
+from vault.database.stores.handover.handovers import HandoverFilter
 from vault.database.stores.playback.links import LinkFilter
 from vault.database.stores.recordings.recording_names import name_taken, named_values
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.calls.call import CallFacts
+from vault.domain.handover.handover import HandoverState
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import WORK, RecordingFilter, State
 from vault.services.shared import encrypted_fields
@@ -91,6 +93,18 @@ async def test_a_page_of_all_or_of_a_class_is_read_in_order(house: House):
         plan = await plan_of_page(house, wanted)
         assert index in plan
         assert _SORTS not in plan
+
+
+@pytest.mark.parametrize("state", get_args(HandoverState))
+async def test_a_page_of_handovers_of_each_state_is_read_in_order(house: House, state: HandoverState):
+    """Also of those in which nearly all are, such as ``present``."""
+    wanted = HandoverFilter(state=state)
+    plan = await plan_of(
+        house,
+        lambda tx: tx.handovers.page(house.account.id, wanted, before=(tx.now(), "hnd_x"), limit=50),
+    )
+    assert "ix_handovers_state (account_id=? AND state=?" in plan
+    assert "USE TEMP B-TREE" not in plan
 
 
 @pytest.mark.parametrize("index", _BY_LINK)

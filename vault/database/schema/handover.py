@@ -43,12 +43,17 @@ integrations = Table(
     # When a person or a refresh last gave tokens, and until when somebody refreshes them.
     Column("granted_at", Moment),
     Column("refreshing_until", Moment),
+    # Once it has ended: since when all that it has handed over has a last state.
+    Column("settled_at", Moment),
     Index("ix_integrations_account", "account_id"),
     Index("ix_integrations_state", "state_hash", unique=True),
 )
 
 #: Condition of the index of what is still to be done; queries repeat it.
-IS_UNSETTLED = "desired <> state AND (desired = 'absent' OR state NOT IN ('held', 'unmatched'))"
+IS_UNSETTLED = (
+    "desired <> state AND state <> 'left' AND (desired = 'absent' OR state NOT IN ('held', 'unmatched') OR "
+    "(desired = 'restricted' AND state = 'held' AND cause IS NOT NULL AND cause = 'unconfirmed'))"
+)
 _UNSETTLED = text(IS_UNSETTLED)
 #: The same of those on which a person decides.
 IS_HANDOVER_HELD = "state = 'held' AND desired <> 'absent'"
@@ -78,6 +83,7 @@ handovers = Table(
     UniqueConstraint("integration_id", "recording_id"),
     Index("ix_handovers_recording", "recording_id"),
     Index("ix_handovers_account", "account_id", "created_at", "id"),
+    Index("ix_handovers_state", "account_id", "state", "created_at", "id"),
     Index(
         "ix_handovers_unsettled",
         "integration_id",

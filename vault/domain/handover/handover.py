@@ -1,6 +1,6 @@
 """What should stand of a recording in a CRM, what stands there as far as the vault knows, and the next step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -10,9 +10,9 @@ Desired = Literal["present", "restricted", "absent"]
 #: ``waiting``: nothing was written. ``held``: a person decides; nothing was written unless it is ``unconfirmed``.
 #: ``unmatched``: nothing will be.
 #: ``unknown``: a write left, and nobody knows whether it arrived. ``outdated``: something stands there, and a note
-#: has changed since.
+#: has changed since. ``left``: the account has ended the integration without a removal, and what stands there stays.
 HandoverState = Literal[
-    "waiting", "held", "unmatched", "unknown", "present", "outdated", "restricted", "absent"
+    "waiting", "held", "unmatched", "unknown", "present", "outdated", "restricted", "absent", "left"
 ]
 Step = Literal["none", "create", "probe", "update", "remove", "settle"]
 #: Why a hand-over is held or unmatched.
@@ -64,6 +64,13 @@ def desired_of(
     if is_restricted:
         return "absent" if on_restriction == "remove" else "restricted"
     return "present"
+
+
+def settled(handover: StoredHandover) -> StoredHandover:
+    """Return a hand-over as it stays once its integration has ended: left, or absent where nothing was written."""
+    if handover.state in {*THERE, "left"} or (handover.state, handover.cause) == ("held", "unconfirmed"):
+        return replace(handover, state="left", cause=None)
+    return replace(handover, desired="absent", state="absent", cause=None)
 
 
 def next_step(desired: Desired, state: HandoverState, cause: Cause | None) -> Step:

@@ -64,8 +64,12 @@ class FollowLog:
     async def queue(self) -> None:
         """Put into the outbox what waits in rows alone: after a pause, a new key, a restore or a back-fill.
 
-        Also end integrations of which everything is removed.
+        Also end integrations of which everything is removed, and settle what was handed over by those that have ended.
         """
+        for integration_id in await self.database.read(
+            lambda tx: tx.integrations.unsettled_ends(_INTEGRATIONS)
+        ):
+            await self._settle(integration_id)
         while await self.database.write(queue_some):
             pass
         for one in await self.database.read(lambda tx: tx.integrations.ending(_INTEGRATIONS)):
@@ -73,6 +77,15 @@ class FollowLog:
             await end_vendor(
                 self.recipients, one.account_id, one.recipient_id, until=self.clock().date(), actor="worker"
             )
+
+    async def _settle(self, integration_id: str) -> None:
+        """Let what an ended integration has handed over open be left, in batches; a later run repeats it whole."""
+        after: str | None = ""
+        while after is not None:
+            after = await self.database.write(
+                lambda tx: tx.handovers.settle(integration_id, after=after, limit=QUEUED)  # noqa: B023 - awaited here
+            )
+        await self.database.write(lambda tx: tx.integrations.settled(integration_id, tx.now()))
 
 
 def follow(tx: Transaction, unread: UnreadLog) -> bool:

@@ -81,6 +81,7 @@ class Handovers:
             if locked is None or locked.sealed != stored.sealed:
                 raise Refused("The candidates have changed. Read them again.", reasons=("changed",))
             _require_waiting(locked)
+            _require_open(tx, locked)
             log_handover(tx, "handover.decided", locked, actor=actor)
             if gives_up:
                 tx.handovers.put(replace(locked, state="unmatched", cause="no_contact", sealed=None))
@@ -104,6 +105,12 @@ class Handovers:
 def _require_waiting(stored: StoredHandover) -> None:
     if stored.state not in {"held", "unmatched"} or stored.desired == "absent":
         raise Refused("Nothing of this hand-over waits for a decision.", reasons=("not_held",))
+
+
+def _require_open(tx: Transaction, stored: StoredHandover) -> None:
+    integration = tx.integrations.get(stored.account_id, stored.integration_id)
+    if integration is None or integration.state in {"removing", "ended"}:
+        raise Refused("The integration of this hand-over has ended.", reasons=("integration_ended",))
 
 
 def _find(tx: Transaction, account_id: str, handover_id: str) -> StoredHandover:

@@ -17,11 +17,12 @@ STATES: Final[Mapping[HandoverState, str]] = translatable(
         "outdated": "is written anew",
         "restricted": "stands there as restricted",
         "absent": "does not stand there",
+        "left": "left there: the connection to the system has ended",
     }
 )
 TONES: Final[Mapping[HandoverState, str]] = {
     "waiting": "calm", "held": "warn", "unmatched": "quiet", "unknown": "calm", "present": "good",
-    "outdated": "calm", "restricted": "warn", "absent": "quiet",
+    "outdated": "calm", "restricted": "warn", "absent": "quiet", "left": "warn",
 }  # fmt: skip
 CAUSES: Final[Mapping[Cause, str]] = translatable(
     {

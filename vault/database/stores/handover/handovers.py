@@ -1,7 +1,7 @@
 """What should stand of each recording in the systems of its account, and what stands there, as rows."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from vault.database.schema.handover import IS_HANDOVER_HELD, IS_UNSETTLED, hando
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.rows import Rows
-from vault.domain.handover.handover import Desired, HandoverState, StoredHandover
+from vault.domain.handover.handover import Desired, HandoverState, StoredHandover, settled
 from vault.domain.handover.integration import KIND, REMOVE, WRITE, StoredIntegration, destination_of
 from vault.domain.outbox.message import Message
 
@@ -22,6 +22,7 @@ _H, _I = handovers.c, integrations.c
 _COLUMNS: Final = [_H[name] for name in StoredHandover.__slots__]
 #: As text: SQLite uses the partial index for the very same words alone.
 _UNSETTLED: Final = text(f"({IS_UNSETTLED})")
+_SETTLED: Final = text(f"(NOT ({IS_UNSETTLED}))")
 _HELD: Final = text(f"({IS_HANDOVER_HELD})")
 
 
@@ -60,7 +61,7 @@ class HandoverRows(Rows):
         conditions: list[ColumnElement[bool]] = [column == one for column, one in asked.items() if one]
         query = select(*_COLUMNS).where(_H.account_id == account_id, *conditions)
         if wanted.is_settled is not None:
-            query = query.where(~_unsettled() if wanted.is_settled else _UNSETTLED)
+            query = query.where(_SETTLED if wanted.is_settled else _UNSETTLED)
         if before is not None:
             query = query.where(tuple_(_H.created_at, _H.id) < tuple_(*before))
         rows = self._db.execute(query.order_by(_H.created_at.desc(), _H.id.desc()).limit(limit))
@@ -133,23 +134,36 @@ class HandoverRows(Rows):
         some = select(_H.id).where(_H.integration_id == integration_id, _H.desired != "absent").limit(limit)
         return len(_want(self._db, _H.id.in_(some), "absent"))
 
+    def settle(self, integration_id: str, *, after: str, limit: int) -> str | None:
+        """Give their last states to a batch of what an ended integration has handed over; None if there is no more.
+
+        The batch begins behind the recording ``after``; the last recording of the batch is returned.
+        """
+        mine = (_H.integration_id == integration_id) & (_H.recording_id > after)
+        query = select(*_COLUMNS).where(mine).order_by(_H.recording_id).limit(limit).with_for_update()
+        found = [_handover(row) for row in self._db.execute(query)]
+        for one in found:
+            if (last := settled(one)) != one:
+                self.put(replace(last, changed_at=database_now(self._db), busy_by=None, busy_until=None))
+        return found[-1].recording_id if len(found) == limit else None
+
     def queue(self, integration_id: str, *, writes: bool, since: datetime, limit: int) -> int:
         """Put what waits at an integration into the outbox, removals first; return how many those are.
 
-        What was put there after ``since`` is there. Without ``writes``: only removals.
+        What was put there after ``since`` is there. Without ``writes``: only removals, also of the text alone.
         """
         is_due = or_(_H.queued_at.is_(None), _H.queued_at < since)
         query = select(*_COLUMNS).where(_H.integration_id == integration_id, is_due, _UNSETTLED)
         if not writes:
-            query = query.where(_H.desired == "absent")
-        query = query.order_by(_H.desired != "absent", _H.created_at, _H.id).limit(limit)
+            query = query.where(_H.desired != "present")
+        query = query.order_by(_H.desired == "present", _H.created_at, _H.id).limit(limit)
         found = [_handover(row) for row in self._db.execute(query.with_for_update(skip_locked=True))]
         self._queue(found)
         return len(found)
 
     def counts(self, integration_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         """Count the hand-overs of integrations by their states; what is to be removed counts as ``removing``."""
-        is_removing = (_H.desired == "absent") & (_H.state != "absent")
+        is_removing = (_H.desired == "absent") & _H.state.not_in(["absent", "left"])
         state = case((is_removing, "removing"), else_=_H.state).label("state")
         query = select(_H.integration_id, state, func.count()).where(_H.integration_id.in_(integration_ids))
         found: dict[str, dict[str, int]] = {}
@@ -189,7 +203,8 @@ def remove_handovers_of(db: DbConnection, recording_id: str) -> None:
 
     Its hand-overs outlive it until that is confirmed.
     """
-    queue_handovers(db, _want(db, (_H.recording_id == recording_id) & (_H.desired != "absent"), "absent"))
+    removed = _want(db, (_H.recording_id == recording_id) & (_H.desired != "absent"), "absent")
+    queue_handovers(db, [one for one in removed if one.state != "left"])
 
 
 def _want(db: DbConnection, condition: ColumnElement[bool], desired: Desired) -> Sequence[StoredHandover]:
@@ -201,7 +216,8 @@ def _want(db: DbConnection, condition: ColumnElement[bool], desired: Desired) ->
 
 
 def _message(handover: StoredHandover, now: datetime) -> Message:
-    is_removal = handover.desired == "absent"
+    # A restriction takes the text away, also while nothing is handed over.
+    is_removal = handover.desired != "present"
     return Message(
         destination=destination_of(handover.integration_id, removals=is_removal),
         id=handover.message_id,
@@ -213,10 +229,6 @@ def _message(handover: StoredHandover, now: datetime) -> Message:
         recording_id=handover.recording_id,
         outlives_erasure=True,
     )
-
-
-def _unsettled() -> ColumnElement[bool]:
-    return and_(_H.desired != _H.state, or_(_H.desired == "absent", _H.state.not_in(["held", "unmatched"])))
 
 
 def _handover(row: Row[Any]) -> StoredHandover:

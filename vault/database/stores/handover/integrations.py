@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import or_, select, text, update
@@ -17,6 +17,9 @@ from vault.domain.handover.integration import StoredIntegration
 _I, _H = integrations.c, handovers.c
 #: As text: SQLite uses the partial index for the very same words alone.
 _UNSETTLED: Final = text(f"({IS_UNSETTLED})")
+
+#: The longest transaction, by far, that has read an integration as active before its end.
+_LATE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ class IntegrationRows(Rows):
     def to_queue(self, limit: int) -> Sequence[StoredIntegration]:
         """Return integrations with something to do that is not in the outbox."""
         waits = or_(_H.queued_at.is_(None), _H.queued_at < _I.set_up_at)
-        takes = or_(_I.state == "active", _H.desired == "absent")
+        takes = or_(_I.state == "active", _H.desired != "present")
         due = select(_H.id).where(_H.integration_id == _I.id, _UNSETTLED, waits, takes).exists()
         query = select(integrations).where(_I.state != "ended", _I.unauthorized_since.is_(None), due)
         return [integration_of_row(row) for row in self._db.execute(query.limit(limit)).mappings()]
@@ -137,6 +140,19 @@ class IntegrationRows(Rows):
         left = select(_H.id).where(_H.integration_id == _I.id, _H.desired != "absent").exists()
         query = select(integrations).where(_I.state == "removing", left).limit(limit)
         return [integration_of_row(row) for row in self._db.execute(query).mappings()]
+
+    def unsettled_ends(self, limit: int) -> Sequence[str]:
+        """Return the ids of integrations that have ended, and of which hand-overs have no last state yet."""
+        query = select(_I.id).where(_I.state == "ended", _I.settled_at.is_(None)).limit(limit)
+        return self._db.execute(query).scalars().all()
+
+    def settled(self, integration_id: str, now: datetime) -> None:
+        """Note that all hand-overs of an integration have their last state, if it ended a while ago.
+
+        What began before its end may leave hand-overs until then.
+        """
+        mine = update(integrations).where(_I.id == integration_id, _I.changed_at < now - _LATE)
+        self._db.execute(mine.values(settled_at=now))
 
     def ending(self, limit: int) -> Sequence[StoredIntegration]:
         """Return integrations of which everything is removed that was to be."""

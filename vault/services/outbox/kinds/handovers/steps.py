@@ -8,7 +8,7 @@ from typing import Any, Final
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.handover.handover import Step as HandoverStep
-from vault.domain.handover.handover import StoredHandover, desired_of, next_step
+from vault.domain.handover.handover import StoredHandover, desired_of, next_step, settled
 from vault.domain.handover.integration import StoredIntegration
 from vault.domain.outbox.message import Fact, Message, Standing
 from vault.errors import Busy
@@ -112,6 +112,9 @@ def finish(
         if done.state == "present" and locked.version != handover.version:
             # What was written is that of before, such as a note.
             done = replace(done, state="outdated")
+        integration = tx.integrations.get(locked.account_id, locked.integration_id)
+        if integration is not None and integration.state == "ended":
+            done = settled(done)
         tx.handovers.put(done)
         if event is not None:
             log_handover(tx, event, locked, more=more)
