@@ -15,6 +15,7 @@ PAGES: Final = {
     "recordings": "/recordings",
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
+    "card-data": "/card-data",
     "share": "/recordings/{call-20417}/share?at=12",
     "evidence": "/recordings/{call-20417}/evidence",
     "quarantine": "/quarantine",

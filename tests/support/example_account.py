@@ -14,6 +14,7 @@ from sqlalchemy import update
 import vault.audio
 from tests.support.example_receivers import add_answers, add_receivers
 from tests.support.example_systems import add_app, add_systems
+from tests.support.found_digits import propose
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.register_entries import PROFILE
@@ -119,6 +120,8 @@ def example_account(house: House, name: str | None = None) -> ExampleAccount:
     """Open an account and furnish it."""
     account = ExampleAccount(Tenant.open(house.admin, name=name, policy={"home_place": "US-CA"}))
     _calls(house, account)
+    account.sent("PUT", "/card-data", {"keyed_digits": "propose"})
+    propose(house, account.ids)
     _links(house, account)
     _people(account)
     _settings(account)

@@ -13,28 +13,12 @@ POLICY: Final = {
 }
 #: What stands in a path in the place of an id of which there is none.
 NOBODY: Final[Mapping[str, str]] = {
-    "recording": "rec_" + "0" * 32,
-    "link": "link_" + "0" * 32,
-    "result": "srch_0",
-    "hold": "hold_x",
-    "approval": "appr_x",
-    "request_id": "req_x",
-    "recipient": "reg_x",
-    "authority_request": "reg_x",
-    "notice": "ntc_x",
-    "index": "4000000000",
-    "session": "cons_x",
-    "member": "pers_x",
-    "invitation": "inv_x",
-    "token": "ptok_x",
-    "key": "key_x",
-    "connection": "nobody",
-    "endpoint": "ep_x",
-    "integration": "int_x",
-    "handover": "hnd_x",
-    "link_key": "nobody",
-    "provider": "nobody",
-}
+    "recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "proposal": "prp_" + "0" * 32,
+    "result": "srch_0", "hold": "hold_x", "approval": "appr_x", "request_id": "req_x", "recipient": "reg_x",
+    "authority_request": "reg_x", "notice": "ntc_x", "index": "4000000000", "session": "cons_x",
+    "member": "pers_x", "invitation": "inv_x", "token": "ptok_x", "key": "key_x", "connection": "nobody",
+    "endpoint": "ep_x", "integration": "int_x", "handover": "hnd_x", "link_key": "nobody", "provider": "nobody",
+}  # fmt: skip
 CONSENT: Final = {
     "version": "0", "missing_evidence": "quarantine", "withdrawal": "restrict", "mode": "none",
     "quarantine_days": "30", "keys.accept": "1", "keys.decline": "9", "name": "{account}",
@@ -68,6 +52,17 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/recordings/{recording}/restriction"): ("privacy:write", {"restricted": "on"}),
     ("POST", "/recordings/{recording}/retry"): ("ingest", {"recording_url": "https://media.example/1.wav"}),
     ("POST", "/recordings/{recording}/erasure"): ("privacy:write", {"name": "c"}),
+    ("POST", "/recordings/{recording}/redactions"): (
+        "privacy:write",
+        {"ranges.0.from": "1", "ranges.0.to": "2", "redaction_reason": "r", "name": "c"},
+    ),
+    ("GET", "/card-data"): ("recordings:read", None),
+    ("POST", "/card-data"): ("settings:write", {"keyed_digits": "propose"}),
+    ("POST", "/redaction-proposals/{proposal}/acceptance"): (
+        "privacy:write",
+        {"recording": NOBODY["recording"], "reason": "card data", "name": "{account}"},
+    ),
+    ("POST", "/redaction-proposals/{proposal}/dismissal"): ("privacy:write", {}),
     ("POST", "/recordings/{recording}/hold"): ("holds:write", {"hold_name": "h", "hold_reason": "r"}),
     ("GET", "/quarantine"): ("recordings:read", None),
     ("POST", "/quarantine/preview"): (

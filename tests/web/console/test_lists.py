@@ -20,7 +20,8 @@ _TEMPLATES: Final = Path(__file__).parents[3] / "vault" / "web" / "pages" / "con
 #: Lists by their templates, with an address of each; None: nothing of it is in ``furnished``.
 LISTS: Final = {
     "access.html": "access", "access_keys.html": "api-keys", "approvals.html": "approvals",
-    "authorities.html": "authorities", "connection_deliveries.html": "deliveries", "consent.html": "consent",
+    "authorities.html": "authorities", "card_data.html": "card-data",
+    "connection_deliveries.html": "deliveries", "consent.html": "consent",
     "event_deliveries.html": None, "handovers.html": "handovers",
     "disclosures.html": "disclosures", "holds.html": "holds", "link_cuts.html": "link-cuts", "log.html": "log",
     "notices.html": "notices", "objections.html": "objections", "overview.html": "overview", "people.html": "people",
@@ -33,6 +34,7 @@ EMPTY: Final = frozenset(
         "access",
         "approvals",
         "authorities",
+        "card-data",
         "deliveries",
         "disclosures",
         "handovers",

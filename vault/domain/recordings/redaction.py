@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 MAX_SPANS: Final = 100
 #: Of one recording: each seals its evidence and notes anew, and adds to the evidence.
@@ -107,7 +108,10 @@ def checked_spans(spans: Sequence[Span], *, duration: float, channels: int) -> t
     longest = math.ceil(duration * 1000)
     for span in spans:
         if not 0 <= span.begin_ms < span.end_ms <= longest:
-            text = f"Each range must have from < to, from 0 to the recording's end at {longest / 1000:.3f} seconds."
+            text = Sentence(
+                "A range begins before it ends, and ends with the recording at the latest, at %(end)s seconds.",
+                end=f"{longest / 1000:.3f}",
+            )
             raise Invalid(text, field="ranges")
         if any(not 0 <= channel < channels for channel in span.channels):
             raise Invalid(f"channels must be from 0 to {channels - 1}.", field="ranges")

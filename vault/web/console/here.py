@@ -116,8 +116,15 @@ class Here:
         """Raise Invalid unless the account's name was typed, as a destructive act asks for."""
         require_name(self.form, self.account.ref)
 
-    def confirmed(self, model: type[Model], values: Mapping[str, Any], *, name: str | None = None) -> Model:
-        """Return the body, as ``checked``, if the account's name was typed, or ``name``.
+    def confirmed(
+        self,
+        model: type[Model],
+        values: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        called: Mapping[str, str] | None = None,
+    ) -> Model:
+        """Return the body, as ``checked``, if the account's name was typed, or ``name``; ``called`` as there.
 
         Raises Invalid that tells what is wrong with both.
         """
@@ -127,7 +134,7 @@ class Here:
         except Invalid as error:
             unnamed.append(error)
         try:
-            body = checked(model, values)
+            body = checked(model, values, called=called)
         except ManyInvalid as error:
             raise ManyInvalid([*error.all, *unnamed]) from error
         if unnamed:

@@ -19,7 +19,7 @@ from vault.web.console.events import deliveries as event_deliveries
 from vault.web.console.events import endpoints as event_endpoints
 from vault.web.console.handover import handovers, integration, integrations
 from vault.web.console.playback import doorways, link_keys, listen, people, share
-from vault.web.console.recordings import metadata, quarantine, recording, recordings
+from vault.web.console.recordings import card_data, metadata, quarantine, recording, recordings
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
 from vault.web.console.requests import callback, closure, requests, steps
 from vault.web.console.retention import holds
@@ -51,6 +51,7 @@ ROUTERS: Final = (
     share.router,
     recording.router,
     metadata.router,
+    card_data.router,
     quarantine.router,
     people.router,
     consent.router,

@@ -11,6 +11,7 @@ from vault.domain.handover.handover import StoredHandover
 from vault.domain.playback.link import Purpose
 from vault.domain.recordings.media import clock_length
 from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.redaction import can_remove
 from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
 from vault.web.console import handed_over
@@ -37,6 +38,8 @@ Revoking = Annotated[Here, needs("links:write", of_agents=True)]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: Notes of former listeners on a page; REST has all.
 _MAX_NOTES: Final = 200
+#: Proposals to remove a part that the page shows; the page of card data has all.
+_MAX_PROPOSALS: Final = 20
 #: Systems to which the recording was handed over; the page of hand-overs has all.
 _MAX_SYSTEMS: Final = 50
 #: Entries of the history that the page shows, the newest: each link adds some, and their number has no limit.
@@ -82,6 +85,10 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         },
         left_notes=await _left_notes(here, view.recording),
         clock=clock_length,
+        can_redact=_can_redact(view.recording),
+        proposals=await here.vault.recordings.recordings.card_data.page(
+            here.account_id, recording_id=recording, after=None, limit=_MAX_PROPOSALS
+        ),
         systems=await _handed_over(here, recording),
         states=handed_over.STATES,
         tones=handed_over.TONES,
@@ -165,6 +172,11 @@ async def post_link_revocation(
 
 def _path(recording: str, done: str) -> str:
     return f"/recordings/{recording}?done={done}"
+
+
+def _can_redact(recording: Recording) -> bool:
+    """Return whether a range of its audio can be removed, for all that the page knows."""
+    return recording.state is State.AVAILABLE and can_remove(recording.container, recording.codec)
 
 
 async def _handed_over(here: Here, recording: str) -> Sequence[StoredHandover]:
