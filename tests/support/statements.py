@@ -15,7 +15,7 @@ from vault.database.interface import Database
 def statements(database: Database) -> Iterator[list[int]]:
     """Count the parameters of each statement that is executed meanwhile; one that runs N times counts N times.
 
-    On this database alone: a vault that serves other tests of the process looks for work in its own each second.
+    On this database alone: a vault that serves other tests of the process works on in its own.
     """
     counted: list[int] = []
 
