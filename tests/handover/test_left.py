@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from tests.fakes.crm import NotebookPeer
 from tests.handover.erasing import handovers_in, receipt_of_erasure
@@ -23,6 +23,7 @@ from tests.handover.handing import (
 from tests.support.service_house import LONG_AGO, House
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.handover import integrations
+from vault.database.schema.outbox import outbox_messages
 from vault.database.stores.handover.handovers import HandoverFilter
 from vault.domain.outbox.attempt import Answer
 from vault.errors import Refused
@@ -141,6 +142,27 @@ async def test_a_restriction_takes_the_text_away_while_it_is_paused(either: Hous
     await verbs.resume(*name, **ME)
     await hand_over(either, rounds=2)
     assert await states(either) == ["present"]
+
+
+async def test_a_restriction_whose_message_was_lost_is_found_by_its_row(either: House, peer: NotebookPeer):
+    """The key was refused while it was restricted, and a new one came while it is still paused."""
+    peer.contacts = [ANN]
+    view = await activate(either)
+    recording_id = await call(either)
+    await hand_over(either)
+    await either.vault.handover.integrations.pause(either.account.id, view.integration.id, **ME)
+    (stored,) = await either.database.read(lambda tx: tx.integrations.of_account(either.account.id))
+    refused = replace(stored, unauthorized_since=stored.created_at)
+    await either.database.write(lambda tx: tx.integrations.put(refused))
+    await restrict(either, recording_id, restricted=True)
+    await follow(either)
+    await either.database.write(lambda tx: tx.connection.execute(delete(outbox_messages)) and None)
+    back = replace(stored, set_up_at=await either.database.read(lambda tx: tx.now()))
+    await either.database.write(lambda tx: tx.integrations.put(back))
+    await let_pass(either)
+    await hand_over(either, rounds=3)
+    assert await states(either) == ["restricted"]
+    assert not any("Beatrice" in one["text"] for one in peer.records.values())
 
 
 async def test_what_is_unconfirmed_and_restricted_goes_on_after_a_new_key(either: House, peer: NotebookPeer):

@@ -142,9 +142,10 @@ class HandoverRows(Rows):
         mine = (_H.integration_id == integration_id) & (_H.recording_id > after)
         query = select(*_COLUMNS).where(mine).order_by(_H.recording_id).limit(limit).with_for_update()
         found = [_handover(row) for row in self._db.execute(query)]
+        now = database_now(self._db)
         for one in found:
             if (last := settled(one)) != one:
-                self.put(replace(last, changed_at=database_now(self._db), busy_by=None, busy_until=None))
+                self.put(replace(last, changed_at=now, busy_by=None, busy_until=None))
         return found[-1].recording_id if len(found) == limit else None
 
     def queue(self, integration_id: str, *, writes: bool, since: datetime, limit: int) -> int:
