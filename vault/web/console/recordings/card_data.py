@@ -24,7 +24,7 @@ Setting = Annotated[Here, needs("settings:write")]
 Guarding = Annotated[Here, needs("privacy:write")]
 ProposalId = Annotated[str, Path(max_length=64)]
 POLICY_WORDS: Final[dict[Policy, str]] = translatable(
-    {"off": "are not looked for", "propose": "are looked for, and their removal is proposed"}
+    {"off": "are not detected", "propose": "are detected, and their removal is proposed"}
 )
 KIND_WORDS: Final[dict[Kind, str]] = translatable(
     {"card_number": "it can be a card number", "digits": "another long number"}
