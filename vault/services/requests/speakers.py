@@ -18,6 +18,7 @@ from vault.sentence import Sentence
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import home_regions
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.services.shared.paced import paced
 
 #: Recordings that a refusal names.
 _MAX_NAMED = 20
@@ -88,12 +89,8 @@ class FindSpeaker:
 
     async def check(self, request: Request, personal: PersonalData, ruling: Ruling) -> None:
         """Raise Refused ``review_needed`` if a channel of the person is to be provided that nobody can cut out."""
-        uncut = [
-            recording_id
-            for recording_id in ruling.recordings
-            if ruling.verdict_on(recording_id).code == "provided"
-            and await self._is_uncut(request.account_id, recording_id, personal)
-        ]
+        provided = [one for one in ruling.recordings if ruling.verdict_on(one).code == "provided"]
+        uncut = await self.uncut(request.account_id, provided, personal)
         if uncut:
             text = Sentence(
                 "The person's own channel cannot be cut out, because others are on it or it cannot be read, of "
@@ -103,6 +100,12 @@ class FindSpeaker:
                 recordings=", ".join(uncut[:_MAX_NAMED]),
             )
             raise Refused(text, reasons=("review_needed",))
+
+    async def uncut(
+        self, account_id: str, recording_ids: Sequence[str], personal: PersonalData
+    ) -> Sequence[str]:
+        """Return those of the recordings out of which the person's own channel cannot be cut. Raises Unavailable."""
+        return [one async for one in paced(recording_ids) if await self._is_uncut(account_id, one, personal)]
 
     async def _is_uncut(self, account_id: str, recording_id: str, personal: PersonalData) -> bool:
         """Return whether a recording is available and no channel of the person can be cut out, or it is damaged."""

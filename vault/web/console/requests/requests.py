@@ -9,11 +9,13 @@ from fastapi.responses import StreamingResponse
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import Verb
+from vault.domain.requests.decision import PROVIDING
 from vault.domain.requests.found import NOT_SEARCHABLE
 from vault.domain.requests.package import part_id
 from vault.domain.requests.request import OPEN
 from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
+from vault.services.requests.requests import RequestView
 from vault.services.service import Vault
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked, country_code, entries, see_other
@@ -29,6 +31,7 @@ from vault.web.console.requests.words import (
     by_due,
     card,
     codes_of,
+    counted_codes,
     is_paused,
     kind_title,
     reference_of,
@@ -123,6 +126,8 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
     shown, now = view.request, here.now
     if shown.kind == "closure":
         return see_other(f"{here.allowed.path}{CLOSURE}")
+    uncut = await _uncut(here, view)
+    is_long = view.found is not None and len(view.found.recordings) > SHOWN
     return TAB.page(
         here,
         "request.html",
@@ -137,6 +142,8 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
         methods=translated_pairs(METHOD_WORDS),
         pauses=translated_pairs(PAUSE_WORDS),
         codes=codes_of(shown.kind),
+        counted_codes=counted_codes(shown.kind, view.found, None if is_long else uncut),
+        uncut=uncut,
         words_of=words_of,
         not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
         recording_states=RECORDING_STATES,
@@ -167,6 +174,17 @@ async def download_package(here: Guarding, request_id: RequestId) -> Response:
         "Content-Length": str(size),
     }
     return StreamingResponse(blocks, media_type="application/zip", headers=headers)
+
+
+async def _uncut(here: Here, view: RequestView) -> Sequence[str]:
+    """Return the recordings of the page out of which the person's own channel cannot be cut, for who decides."""
+    shown, found = view.request, view.found
+    if found is None or shown.personal is None or shown.kind not in PROVIDING:
+        return ()
+    if not here.allows("privacy:write"):
+        return ()
+    listed = [one.id for one in (*found.recordings[:SHOWN], *found.possible_recordings[:SHOWN])]
+    return await here.vault.requests.requests.speaker.uncut(here.account_id, listed, shown.personal)
 
 
 async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:

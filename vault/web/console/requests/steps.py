@@ -16,15 +16,15 @@ from vault.services.shared.approval_gate import Rehearsal, Rehearsed
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here
-from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid
+from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid, WordedRefused
 from vault.web.console.registers.words import missing_words
 from vault.web.console.requests.requests import TAB, Auditing, Guarding, period_of, show_request
 from vault.web.console.requests.words import effects, provides
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
-from vault.web.http.translations import gettext
+from vault.web.http.translations import gettext, ngettext
 from vault.web.routes.requests.requests import answer_lacks
-from vault.web.schemas.requests.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
+from vault.web.schemas.requests.requests import DecisionIn, ExtensionIn, PauseIn, VerdictOnIn, VerificationIn
 
 router = console_router("/console/accounts/{account}/requests/{request_id}")
 RequestId = Annotated[str, Path(max_length=64)]
@@ -87,6 +87,7 @@ async def check_decision(here: Guarding, request_id: RequestId) -> Response:
         body = checked(DecisionIn, decision_body(here.form))
         view = await _found_by(here, request_id, body)
         here.allowed.require("audit:read")
+        body = await _with_uncut(here, view, body)
         page = await _check(here, view, body)
         await _rehearse(here, request_id, body)
     except MISTAKES as error:
@@ -94,6 +95,30 @@ async def check_decision(here: Guarding, request_id: RequestId) -> Response:
         told = Mistake.of(error).renamed(lambda field: field.removeprefix("period."))
         return await show_request(replace(here, mistake=told), request_id)
     return page
+
+
+async def _with_uncut(here: Here, view: RequestView, body: DecisionIn) -> DecisionIn:
+    """Return the decision with what the form says of recordings out of which the person's channel cannot be cut.
+
+    Raises Refused ``review_needed`` where it says nothing of them.
+    """
+    ruling, code = body.ruling(), here.form.text("uncut")
+    if view.found is None or view.request.personal is None:
+        return body
+    found = view.found.decided_by(ruling.verdicts).recordings
+    provided = [one.id for one in found if ruling.verdicts.get(one.id, ruling.default).code == "provided"]
+    uncut = await here.vault.requests.requests.speaker.uncut(here.account_id, provided, view.request.personal)
+    if not uncut:
+        return body
+    if code in {"", "provided"}:
+        text = ngettext(
+            "The person's own channel cannot be cut out of %(num)s of the recordings. Choose what is done with it.",
+            "The person's own channel cannot be cut out of %(num)s of the recordings. Choose what is done with them.",
+            len(uncut),
+        )
+        raise WordedRefused(text, reasons=("review_needed",), field="uncut")
+    verdict = checked(VerdictOnIn, {"code": code} | _law_of(here.form, code), called={"code": "uncut"})
+    return body.model_copy(update={"verdicts": body.verdicts | dict.fromkeys(uncut, verdict)})
 
 
 async def _rehearse(here: Here, request_id: str, body: DecisionIn) -> None:
@@ -134,18 +159,24 @@ def _changed(request_id: str) -> str:
 
 def decision_body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes. The statute and its end apply to each verdict that a law requires."""
-    law: dict[str, Any] = {"statute": form.text("statute")} if form.text("statute") else {}
-    law |= {"until": moment_text(form.text("until"))} if form.text("until") else {}
     verdicts = {
-        name.removeprefix(_VERDICT): {"code": code} | (law if code == "kept_legal_obligation" else {})
+        name.removeprefix(_VERDICT): {"code": code} | _law_of(form, code)
         for name, code in form.values().items()
         if name.startswith(_VERDICT) and code
     }
     code = form.text("code")
     body: dict[str, Any] = {"code": code, "verdicts": verdicts, "whole_time": form.text("whole_time") == "on"}
-    body |= law if code == "kept_legal_obligation" else {}
+    body |= _law_of(form, code)
     body |= {"reason": form.text("reason")} if form.text("reason") else {}
     return body | period_of(form)
+
+
+def _law_of(form: Form, code: str) -> dict[str, Any]:
+    """Return the fields of a verdict that a law requires."""
+    if code != "kept_legal_obligation":
+        return {}
+    law: dict[str, Any] = {"statute": form.text("statute")} if form.text("statute") else {}
+    return law | ({"until": moment_text(form.text("until"))} if form.text("until") else {})
 
 
 def _checked_before(form: Form) -> DecisionIn:

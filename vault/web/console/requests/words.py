@@ -12,7 +12,7 @@ from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
 from vault.services.requests.ruling_request import RulingRequest
 from vault.web.console.words import CODE_WORDS, days_left
-from vault.web.http.translations import translatable, translated, translated_pairs
+from vault.web.http.translations import ngettext, translatable, translated, translated_pairs
 
 KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
     {
@@ -158,6 +158,34 @@ def codes_of(kind: Kind) -> list[tuple[str, str]]:
     # ``no_match`` is for a request of which nothing is found, ``not_provided`` is the worker's.
     refusing = [code for code in CODES if code not in _GRANTS and code != "not_provided"]
     return translated_pairs((code, CODE_WORDS[code]) for code in (*granting, *refusing))
+
+
+def counted_codes(
+    kind: Kind, found: FoundPerson | None, uncut: Collection[str] | None
+) -> list[tuple[str, str]]:
+    """Return the codes with their words, those that grant the request with how many recordings they would do it to.
+
+    ``uncut``: out of which the person's own channel cannot be cut; None if that was not looked at for all of them.
+    """
+    recordings = () if found is None else found.recordings
+    if found is None or not recordings:
+        return codes_of(kind)
+    left_out = {"erased": found.held, "provided": uncut or ()}
+    options = []
+    for code, words in codes_of(kind):
+        if code not in GRANTING[kind] or (code == "provided" and uncut is None):
+            options.append((code, words))
+            continue
+        number = sum(one.id not in left_out.get(code, ()) for one in recordings)
+        text = ngettext(
+            "%(words)s (%(number)s of %(num)s recording)",
+            "%(words)s (%(number)s of %(num)s recordings)",
+            len(recordings),
+            words=words,
+            number=number,
+        )
+        options.append((code, text))
+    return options
 
 
 def effects(
