@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import vault
 from vault.circuit_breaker import CircuitBreaker
@@ -31,6 +31,7 @@ from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.approvals.execute_approval import not_taken
 from vault.services.node.readiness_probe import Part
 from vault.services.requests.ruling_request import RulingRequest
 from vault.services.sign_in.invited_people import ChangeTerms
@@ -41,6 +42,10 @@ from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+
     from vault.database.engines.postgresql import PostgresqlDatabase
 
 _DOMAIN: Final = Path(vault.__file__).parent / "domain"
@@ -131,6 +136,7 @@ class Adapters:
 class RestBodies:
     """Reads the stored bodies of REST calls with the schemas that read them when they were sent.
 
+    Each raises Invalid for one that this release does not take any more.
     The schemas are imported where a body is read: a command without HTTP needs none of them.
     """
 
@@ -138,31 +144,41 @@ class RestBodies:
         """Read the decision on a request."""
         from vault.web.schemas.requests.requests import DecisionIn
 
-        return DecisionIn.model_validate(body).ruling()
+        return _stored(DecisionIn, body).ruling()
 
     def retention_policy(self, body: Mapping[str, Any]) -> RetentionPolicy:
         """Read a retention policy."""
         from vault.web.schemas.retention.retention import RetentionPolicyIn
 
-        return RetentionPolicyIn.model_validate(body).wanted()
+        return _stored(RetentionPolicyIn, body).wanted()
 
     def sign_in_connection(self, body: Mapping[str, Any]) -> ConnectionChange:
         """Read a sign-in connection."""
         from vault.web.schemas.sign_in import SignInConnectionIn
 
-        return SignInConnectionIn.model_validate(body).change()
+        return _stored(SignInConnectionIn, body).change()
 
     def invitation(self, body: Mapping[str, Any]) -> MemberTerms:
         """Read a person to invite."""
         from vault.web.schemas.members import MemberIn
 
-        return MemberIn.model_validate(body).terms()
+        return _stored(MemberIn, body).terms()
 
     def member_change(self, body: Mapping[str, Any]) -> ChangeTerms:
         """Read a change of an invited person."""
         from vault.web.schemas.members import MemberPatch
 
-        return MemberPatch.model_validate(body).applied_to
+        return _stored(MemberPatch, body).applied_to
+
+
+def _stored(model: "type[Model]", body: Mapping[str, Any]) -> "Model":
+    """Return the body of a stored call. Raises Invalid if the schema does not take it any more."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise not_taken("arguments") from error
 
 
 def postgresql_of(database: Database) -> "PostgresqlDatabase | None":

@@ -2,13 +2,16 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.console import OWN, form_of, sign_in
+from tests.support.console import form_of, sign_in, sign_in_apart
 from tests.support.tenant import Tenant, moment
 from tests.support.web_house import AUDIO, House
+from tests.web.console.test_who_approves import approvers_on
+from vault.errors import ApprovalNeeded
 
 NUMBER = "+12025550177"
 COUNTS = re.compile(r"<li><b>(\d+)</b>([^<]+)</li>")
@@ -35,15 +38,6 @@ def recorded(tenant: Tenant, call: str) -> str:
     }
     assert tenant.http.put(tenant.url(f"/calls/{call}"), json=facts).status_code == 200
     return tenant.uploaded(AUDIO, call=call, ref=call)
-
-
-def operators_key(house: House, *, made_by: str = "operator") -> httpx.Client:
-    """Return a session of a key that the operator made, or another key."""
-    issue = house.vault.accounts.api_keys.issue
-    _, text = house.call(issue, name="k", scopes=["*"], account_id=None, actor=made_by)
-    client = house.client(OWN)
-    assert client.post("/console/sign-in", data={"key": text.text}).status_code == 303
-    return client
 
 
 def ask_to_decide(tenant: Tenant, verb: str = "request_erasure") -> httpx.Response:
@@ -77,15 +71,48 @@ def test_the_effect_is_that_of_now(house: House, tenant: Tenant):
 
 
 def test_who_may_be_the_same_person_is_not_asked(house: House, tenant: Tenant):
-    """Whom the one who asks let in is told so, and has no button; somebody else has it."""
+    """Who was let in by the one who asks is told so, with who can, and has no button; somebody else has it."""
     recorded(tenant, "call-1")
     approval = ask_to_decide(tenant).headers["location"].rpartition("/")[2]
     asked = tenant.http.get(tenant.url(f"/approvals/{approval}")).json()
     page = f"/console/accounts/{tenant.name}/approvals/{approval}"
-    let_in = operators_key(house, made_by=asked["asked_by"]).get(page).text
-    assert ("You cannot approve it" in let_in, "Approve this?" in let_in) == (True, False)
-    other = operators_key(house).get(page).text
+    let_in = sign_in_apart(house, made_by=asked["asked_by"]).get(page).text
+    assert ("who asked for it, let you in" in let_in, "Approve this?" in let_in) == (True, False)
+    assert "Nobody of this account can approve it now" in let_in
+    assert f"callvault approvals break-glass {approval}" in let_in
+    other = sign_in_apart(house, account_id=tenant.id, name="Robin").get(page).text
     assert ("You cannot approve it" in other, "Approve this?" in other) == (False, True)
+    assert approvers_on(sign_in_apart(house, made_by=asked["asked_by"]).get(page)) == ["Robin"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("retention_policy", {"policy": {"a_field_of_another_release": 1}}),
+        ("retention_policy", {}),
+        ("approval_rule", {"enabled": True}),
+        ("member_invitation", {"member": {"name": 7}}),
+        ("request_erasure", {"request": "req_1", "decision": {"code": "a_code_of_another_release"}}),
+        ("account_closure", {}),
+        ("call_erasure", {}),
+    ],
+)
+def test_arguments_of_another_release_are_told(
+    house: House, tenant: Tenant, verb: str, arguments: dict[str, Any]
+):
+    """The page says so and offers only the veto; who approves by REST ends it, and nothing fails."""
+    ask, needed = house.vault.approvals.approvals.ask, ApprovalNeeded(verb, {}, "")
+    asked = house.call(
+        ask, tenant.id, needed, subject="", arguments=arguments, reason=None, actor="key_of_somebody"
+    )
+    page = sign_in_apart(house).get(f"/console/accounts/{tenant.name}/approvals/{asked.id}")
+    assert page.status_code == 200
+    assert "This release does not take what was asked for with an earlier one" in page.text
+    assert ("Approve this?" in page.text, "Veto" in page.text) == (False, True)
+    said = {"decision": "approve", "digest": asked.digest}
+    ended = tenant.http.post(tenant.url(f"/approvals/{asked.id}"), json=said)
+    assert ended.status_code == 200, ended.text
+    assert (ended.json()["state"], ended.json()["outcome"]) == ("expired", "invalid"), ended.text
 
 
 def test_what_forbids_it_now_is_said(house: House, tenant: Tenant):
@@ -161,7 +188,7 @@ def test_who_approves_reads_who_is_invited(house: House, tenant: Tenant):
     """With roles and agents; then the one who asked sees the address, once, and the other does not."""
     rule = {"enabled": True, "verbs": ["call_erasure"]}
     assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
-    asks, approves = [operators_key(house) for _ in range(2)]
+    asks, approves = [sign_in_apart(house) for _ in range(2)]
     base = f"/console/accounts/{tenant.name}"
     form = form_of(asks.get(f"{base}/access/invitation"), f"{base}/access/members")
     said = form | {
@@ -207,53 +234,3 @@ def test_the_board_marks_what_waits_for_a_second_person(house: House, tenant: Te
     veto = tenant.http.post(tenant.url(f"/approvals/{asked}"), json={"decision": "veto"})
     assert veto.status_code == 200, veto.text
     assert not any("waits for a second person" in one for one in card.findall(client.get(board).text))
-
-
-def add_key(house: House, tenant: Tenant, *scopes: str) -> None:
-    """Let the operator issue a key of the account."""
-    issue = house.vault.accounts.api_keys.issue
-    house.call(issue, name="second", scopes=scopes or ("*",), account_id=tenant.id, actor="operator")
-
-
-def nobody_approves(page: str) -> list[str]:
-    """Return the acts of which the page says that nobody can approve them."""
-    found = re.search(r"Nobody can approve: ([^.]+)\.", page)
-    assert found is not None
-    return found[1].split("; ")
-
-
-def test_while_nobody_can_approve_the_console_says_so(house: House, tenant: Tenant):
-    """At the rule before it is on and after, in the bell, and on Access; keys of one maker are no two people."""
-    base, bell = f"/console/accounts/{tenant.name}", "Nobody can approve what the rule asks for"
-    client, _ = sign_in(house, tenant.name), sign_in(house, tenant.name)
-    page = client.get(f"{base}/approvals").text
-    assert "If you switch the rule on, nobody can approve: " in page
-    assert bell not in page
-    assert "nobody can approve" not in client.get(f"{base}/access").text
-    rule = {"enabled": True, "verbs": ["recording_erasure"]}
-    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
-    for path in ("/approvals", "/access"):
-        page = client.get(f"{base}{path}").text
-        assert "Erasure of a recording" in nobody_approves(page)
-        assert f'<a class="button" href="{base}/access/invitation">' in page
-        assert f'<a href="{base}/access">{bell}</a>' in page
-    assert bell not in sign_in(house, tenant.name, "audit:read").get(f"{base}/approvals").text
-    add_key(house, tenant)
-    for path in ("/approvals", "/access"):
-        page = client.get(f"{base}{path}").text
-        assert "Nobody can approve" not in page, path
-
-
-def test_the_second_one_needs_both_scopes_to_approve(house: House, tenant: Tenant):
-    """Two keys that may ask are no pair until one may approve as well; other acts have nobody even then."""
-    rule = {"enabled": True, "verbs": ["recording_erasure"]}
-    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
-    client = sign_in(house, tenant.name, "audit:read", "privacy:write")
-    page = f"/console/accounts/{tenant.name}/approvals"
-    for scopes in (("privacy:write",), ("approvals:write",)):
-        add_key(house, tenant, *scopes)
-        assert "Erasure of a recording" in nobody_approves(client.get(page).text), scopes
-    add_key(house, tenant, "privacy:write", "approvals:write")
-    acts = nobody_approves(client.get(page).text)
-    assert "Invitation of a person" in acts
-    assert "Erasure of a recording" not in acts

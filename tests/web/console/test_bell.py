@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.console import form_of, sign_in
+from tests.support.console import form_of, sign_in, sign_in_apart
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 
@@ -38,7 +38,7 @@ def base(house: House, tenant: Tenant) -> str:
 
 def test_every_page_tells_what_needs_somebody(house: House, tenant: Tenant, base: str):
     """With the way there, on pages of things and of errors; nothing to decide for who asked, or may not."""
-    client = sign_in(house, tenant.name)
+    client = sign_in_apart(house, account_id=tenant.id)
     pages = [client.get(f"{base}{path}").text for path in ("", "/recordings", "/log", "/holds/hold_none")]
     assert [rung(page) for page in pages] == ["2"] * 4
     lists = {one for page in pages for one in _LIST.findall(page)}
@@ -53,7 +53,7 @@ def test_every_page_tells_what_needs_somebody(house: House, tenant: Tenant, base
         (("recordings:read", "audit:read", "approvals:write"), "1"),
         (("recordings:read", "audit:read", "approvals:write", "privacy:write"), "2"),
     ):
-        page = sign_in(house, tenant.name, *scopes).get(f"{base}/recordings").text
+        page = sign_in_apart(house, *scopes, account_id=tenant.id).get(f"{base}/recordings").text
         assert rung(page) == count, scopes
     assert "Nothing right now" in sign_in(house, tenant.name, "recordings:read").get(base).text
 
@@ -61,12 +61,21 @@ def test_every_page_tells_what_needs_somebody(house: House, tenant: Tenant, base
 def test_what_one_asked_for_rings_for_others(house: House, tenant: Tenant, base: str):
     """Who asked cannot approve."""
     recording = tenant.uploaded(AUDIO, call="c2", ref="r2")
-    first, second = sign_in(house, tenant.name), sign_in(house, tenant.name)
+    first, second = [sign_in_apart(house, account_id=tenant.id) for _ in range(2)]
     path = f"{base}/recordings/{recording}/erasure"
     form = form_of(first.get(f"{base}/recordings/{recording}"), path)
     assert first.post(path, data=form | {"name": "c2", "ground": ""}).status_code == 303
     assert rung(first.get(f"{base}/log").text) == "2"
     assert rung(second.get(f"{base}/log").text) == "3"
+    assert "1 act waits for somebody else to approve it" in first.get(f"{base}/log").text
+
+
+def test_who_cannot_approve_is_told_and_not_rung(house: House, tenant: Tenant, base: str):
+    """Whom the same one let in as who asked has nothing to decide: it stands in the list, and is not counted."""
+    page = sign_in(house, tenant.name).get(f"{base}/recordings").text
+    assert rung(page) == "1"
+    assert f'<a href="{base}/approvals">1 act waits for somebody else to approve it</a>' in page
+    assert "waits for a second person" not in page
 
 
 def test_an_unchanged_list_is_not_sent_again(house: House, tenant: Tenant, base: str):

@@ -50,22 +50,56 @@ def may_be_one(first: Name, second: Name) -> bool:
     return first.connection is None or first.connection != second.connection
 
 
-def is_independent(asks: Actor, approves: Actor) -> bool:
-    """Return whether two actors can only be two people.
+#: Why two actors may be one human. ``same``: it is the same one. ``approver_let_in``: who asks made the other one.
+#: ``asker_let_in``: who approves made who asks. ``own_roles``: who approves gave the roles to himself.
+#: ``both_let_in``: a third one made both. ``not_known``: a maker is not known, or cannot be told apart.
+BarrierKind = Literal["same", "approver_let_in", "asker_let_in", "own_roles", "both_let_in", "not_known"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """Why one actor does not approve for another."""
+
+    kind: BarrierKind
+    #: Who made both, of ``both_let_in``.
+    by: str | None = None
+
+
+def barrier_between(asks: Actor, approves: Actor) -> Barrier | None:
+    """Return why two actors may be one human; None if they can only be two people.
 
     Neither made the other, and the one who approves did not give the roles for that to himself. A key that made two
     keys, or one and the sign-in of a person, may hold both; people who sign in are told apart by their identities.
     Whose line of makers is not known to its end is not independent of anybody.
     """
-    if (
-        asks.is_cut
-        or approves.is_cut
-        or may_be_one(asks.name, approves.name)
-        or any(may_be_one(asks.name, maker) for maker in approves.made_by)
-        or any(may_be_one(approves.name, maker) for maker in (*asks.made_by, *approves.made_by))
-    ):
-        return False
+    if asks.name.id == approves.name.id:
+        return Barrier(kind="same")
+    if asks.is_cut or approves.is_cut or may_be_one(asks.name, approves.name):
+        return Barrier(kind="not_known")
+    made: tuple[tuple[BarrierKind, Name, tuple[Name, ...]], ...] = (
+        ("approver_let_in", asks.name, approves.made_by),
+        ("asker_let_in", approves.name, asks.made_by),
+        ("own_roles", approves.name, approves.made_by),
+    )
+    for kind, name, makers in made:
+        if any(name.id == maker.id for maker in makers):
+            return Barrier(kind=kind)
+        if any(may_be_one(name, maker) for maker in makers):
+            return Barrier(kind="not_known")
     both_invited = asks.name.is_invited and approves.name.is_invited
     if asks.name.kind == approves.name.kind == "person" and not both_invited:
-        return True
-    return not any(may_be_one(one, other) for one in asks.made_by for other in approves.made_by)
+        return None
+    return _third_between(asks, approves)
+
+
+def _third_between(asks: Actor, approves: Actor) -> Barrier | None:
+    thirds = [(one, other) for one in asks.made_by for other in approves.made_by if may_be_one(one, other)]
+    by = next((one.id for one, other in thirds if one.id == other.id), None)
+    if by is not None:
+        return Barrier(kind="both_let_in", by=by)
+    return Barrier(kind="not_known") if thirds else None
+
+
+def is_independent(asks: Actor, approves: Actor) -> bool:
+    """Return whether two actors can only be two people."""
+    return barrier_between(asks, approves) is None

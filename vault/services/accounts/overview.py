@@ -15,7 +15,7 @@ from vault.domain.approvals.rule import Verb
 from vault.domain.events.endpoint import KIND as EVENTS
 from vault.domain.page import PAGE
 from vault.ports.clock import Clock
-from vault.services.shared.approval_pairs import acts_without_pair
+from vault.services.shared.approval_pairs import acts_without_pair, approvable
 from vault.services.shared.missing_recordings import calls_without_recording
 
 #: Days of the chart, today included.
@@ -53,8 +53,10 @@ class Needs:
     failed: int
     #: Open requests of people.
     requests_due: DaysLeft
-    #: What waits for a second person, and was asked by somebody else.
+    #: What waits for a second person, and the session's person can approve.
     approvals: Sequence[Approval]
+    #: How much of what the person has the scopes for waits for somebody else's approval.
+    approvals_of_others: int
     #: Endpoints for events that fail, and those of them that are switched off.
     failing: int
     switched_off: int
@@ -106,7 +108,7 @@ class Overview:
         return sum(counts.values())
 
     async def needs(self, account_id: str, *, kinds: Collection[Verb], actor: str) -> Needs:
-        """Return what needs somebody; of approvals those of these ``kinds`` that ``actor`` did not ask for."""
+        """Return what needs somebody; of approvals those of these ``kinds``, by whether ``actor`` can approve."""
         now = self.clock()
         today = day_number(now.date())
 
@@ -118,6 +120,7 @@ class Overview:
                 waiting = tx.approvals.page(
                     account_id, state=pending, now=tx.now(), before=None, limit=PAGE, kinds=kinds
                 )
+            mine = approvable(tx, account_id, waiting, actor)
             failing, switched_off = tx.outbox_outcomes.failing(account_id, EVENTS)
             activities = tx.connections.activity(account_id).values()
             return Needs(
@@ -128,7 +131,8 @@ class Overview:
                     if one.kind == "failed"
                 ),
                 requests_due=rows.requests_due(account_id, now),
-                approvals=[one for one in waiting if one.asked_by != actor],
+                approvals=mine,
+                approvals_of_others=len(waiting) - len(mine),
                 failing=failing,
                 switched_off=switched_off,
                 unmailed=tx.member_invitations.unmailed(account_id, now),

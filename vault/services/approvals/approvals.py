@@ -7,7 +7,7 @@ from typing import Any
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.approvals.actor import is_independent
+from vault.domain.approvals.actor import Barrier
 from vault.domain.approvals.approval import (
     Approval,
     ApprovalState,
@@ -26,9 +26,9 @@ from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import OPERATORS, PersonRow, decode_profile
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused, Tampered
 from vault.services.approvals.ask import AskApproval, CountedEffect, Question
-from vault.services.approvals.ask_erasure import behind
 from vault.services.approvals.execute_approval import ExecuteApproval
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
+from vault.services.shared.approval_pairs import Approvers, approvers_of, behind, first_barrier
 from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 
 
@@ -140,7 +140,7 @@ class Approvals:
                 changed = veto(known, by=actor, now=now)
             else:
                 require_pending(known, now)
-                if not _is_second(tx, known, actor):
+                if _barrier(tx, known, actor) is not None:
                     raise _same_person()
                 changed = approve(known, by=actor, digest=digest, now=now)
             return _decided(
@@ -149,11 +149,23 @@ class Approvals:
 
         return await self._carry_out(await self.database.write(decide))
 
-    async def is_second(self, account_id: str, approval_id: str, *, actor: str) -> bool:
-        """Return whether an actor can only be another person than who asked. Raises NotFound, Unavailable."""
+    async def barrier(self, account_id: str, approval_id: str, *, actor: str) -> Barrier | None:
+        """Return why an actor may be the same person as who asked, or None. Raises NotFound, Unavailable."""
         await self._identify(account_id)
         return await self.database.read(
-            lambda tx: _is_second(tx, _existing(tx, account_id, approval_id), actor)
+            lambda tx: _barrier(tx, _existing(tx, account_id, approval_id), actor)
+        )
+
+    async def approvers(self, account_id: str, verb: Verb, *, asked_by: str) -> Approvers:
+        """Return who of the account could approve an act that ``asked_by`` asks for. Raises Unavailable."""
+        await self._identify(account_id)
+        return await self.database.read(lambda tx: approvers_of(tx, account_id, verb, [asked_by]))
+
+    async def approvers_for(self, approval: Approval) -> Approvers:
+        """Return who of the account can approve what waits. Raises Unavailable."""
+        await self._identify(approval.account_id)
+        return await self.database.read(
+            lambda tx: approvers_of(tx, approval.account_id, approval.kind, behind(tx, approval))
         )
 
     async def break_glass(self, approval_id: str, *, reason: str, actor: str) -> Approval:
@@ -220,11 +232,11 @@ class Approvals:
             return approval  # The worker tries again.
 
 
-def _is_second(tx: Transaction, known: Approval, actor: str) -> bool:
-    """Return whether an actor is independent of everybody who is behind what was asked."""
-    approves = actor_of(tx, actor, known.account_id)
-    askers = (known.asked_by, *behind(tx, known))
-    return all(is_independent(actor_of(tx, asker, known.account_id), approves) for asker in askers)
+def _barrier(tx: Transaction, known: Approval, actor: str) -> Barrier | None:
+    """Return why an actor is not independent of everybody who is behind what was asked."""
+    account_id = known.account_id
+    askers = [actor_of(tx, asker, account_id) for asker in behind(tx, known)]
+    return first_barrier(askers, actor_of(tx, actor, account_id))
 
 
 def _existing(tx: Transaction, account_id: str, approval_id: str) -> Approval:

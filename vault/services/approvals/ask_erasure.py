@@ -71,14 +71,6 @@ def ask_to_erase(tx: Transaction, pending: PendingErasure) -> None:
         _LOG.warning("approval.not_asked", account_id=account_id)
 
 
-def behind(tx: Transaction, approval: Approval) -> Sequence[str]:
-    """Return for whom the worker asks: who reported the withdrawal, and so cannot be the second person."""
-    if approval.kind != _VERB or approval.asked_by != _WORKER or approval.subject is None:
-        return ()
-    pending = tx.pending_erasures.get(approval.subject)
-    return () if pending is None else (pending.actor,)
-
-
 def _is_vetoed(tx: Transaction, pending: PendingErasure) -> bool:
     vetoed = tx.approvals.page(
         pending.account_id, state=ApprovalState.VETOED, now=tx.now(), before=None, limit=_VETOES,

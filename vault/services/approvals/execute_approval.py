@@ -40,6 +40,21 @@ _COUNTS: Final[frozenset[Verb]] = frozenset(
 _HOPELESS = (Refused, NotFound, Invalid, Tampered, TooLarge)
 
 
+class _Arguments(dict[str, Any]):
+    """The arguments of an act as they were stored, maybe by another release."""
+
+    def __missing__(self, name: str) -> Any:
+        raise not_taken(name)
+
+
+def not_taken(field: str) -> Invalid:
+    """Return what is said of stored arguments that this release does not take."""
+    return Invalid(
+        "This release does not take what was asked for with an earlier one. Veto it, and ask again.",
+        field=field,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteApproval:
     """Carry out one approval."""
@@ -60,7 +75,7 @@ class ExecuteApproval:
             require_true(approval, text)
             if not RULES[approval.kind].when_closed:
                 await self.database.read(partial(_check_open, approval.account_id))
-            await self.acts[approval.kind](Approved(approval=approval), text.arguments)
+            await self.acts[approval.kind](Approved(approval=approval), _Arguments(text.arguments))
         except Busy:
             raise
         except EffectChanged as changed:
@@ -90,7 +105,7 @@ class ExecuteApproval:
         text = await self.ask.open(approval)
         require_true(approval, text)
         try:
-            await self.acts[approval.kind](Rehearsal(approval=approval), text.arguments)
+            await self.acts[approval.kind](Rehearsal(approval=approval), _Arguments(text.arguments))
         except Rehearsed as at_gate:
             return at_gate.effect
         return None

@@ -135,15 +135,23 @@ def _of_requests(needs: Needs) -> Sequence[Need]:
 
 
 def _of_approvals(needs: Needs) -> Sequence[Need]:
-    waiting = needs.approvals
-    if not waiting:
-        return ()
-    words = ngettext(
-        "%(num)s act waits for a second person", "%(num)s acts wait for a second person", len(waiting)
-    )
-    first = time_of(min(one.approve_by for one in waiting))
-    detail = Markup(gettext("the first until %(at)s", at=first))  # noqa: S704 - a text of the catalogue
-    return [Need(words=words, path="/approvals", detail=detail, count=len(waiting))]
+    waiting, others, found = needs.approvals, needs.approvals_of_others, list[Need]()
+    if waiting:
+        words = ngettext(
+            "%(num)s act waits for a second person", "%(num)s acts wait for a second person", len(waiting)
+        )
+        first = time_of(min(one.approve_by for one in waiting))
+        detail = Markup(gettext("the first until %(at)s", at=first))  # noqa: S704 - a text of the catalogue
+        found.append(Need(words=words, path="/approvals", detail=detail, count=len(waiting)))
+    if others:
+        words = ngettext(
+            "%(num)s act waits for somebody else to approve it",
+            "%(num)s acts wait for somebody else to approve them",
+            others,
+        )
+        # Nothing that this person can do: listed, not counted.
+        found.append(Need(words=words, path="/approvals", count=0))
+    return found
 
 
 def _of_endpoints(needs: Needs) -> Sequence[Need]:

@@ -7,6 +7,7 @@ from fastapi import Response
 from vault.errors import Unavailable
 from vault.web.console.accounts.connections import SECTION, tabs_of
 from vault.web.console.acts import acts
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
@@ -32,6 +33,7 @@ async def show_account_keys(here: Rotating) -> Response:
         gettext("Keys"),
         progress=await rotation.status(here.account_id),
         own_key=own_key,
+        approvers=await who_approves(here, "own_key"),
         usable=usable,
         link_keys=await here.vault.playback.link_keys.list(here.account_id),
         values={"key": own_key or "", **here.form.values()},

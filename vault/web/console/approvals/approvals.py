@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
+from pydantic import ValidationError
 
 from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, RULES, VERBS, WITHOUT_RULE
-from vault.errors import NotFound
+from vault.errors import Invalid, NotFound
+from vault.services.approvals.execute_approval import not_taken
 from vault.web.console.acts import acts
+from vault.web.console.approvals.approvers import who_approves, who_approves_it
 from vault.web.console.approvals.asked import asked_words
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
@@ -63,6 +66,7 @@ async def show_approvals(here: Auditing) -> Response:
         following=next_cursor(found, _PAGE, lambda one: (one.asked_at, one.id)),
         rule=rule,
         without_pair=await without_pair_words(here),
+        approvers=await who_approves(here, "approval_rule"),
         ticked=rule.verbs if mistake is None else here.form.many("verbs"),
         is_left_off=mistake is not None and mistake.field == "enabled",
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
@@ -78,8 +82,10 @@ async def show_approvals(here: Auditing) -> Response:
 @router.get("/approvals/{approval}")
 async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
     """Show an approval with the bytes that are approved."""
-    view = await here.vault.approvals.approvals.read(here.account_id, approval)
+    approvals = here.vault.approvals.approvals
+    view = await approvals.read(here.account_id, approval)
     one = view.approval
+    is_pending = one.state is ApprovalState.PENDING
     now, obstacle = await _now(here, one)
     return TAB.page(
         here,
@@ -90,18 +96,17 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         stated=_stated_reason(view.text.arguments),
         reference=await reference_of(here.vault, one),
         arguments=asked_words(one.kind, view.text.arguments),
-        **await _context(here, one, view.text.arguments),
+        **{"obstacle": obstacle, **await _context(here, one, view.text.arguments)},
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
         shown=effect_words(one, now),
         asked_for=effect_words(one) if now is not None and dict(now) != dict(one.effect) else None,
-        obstacle=obstacle,
         outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[one.state],
         needs=RULES[one.kind].scope,
         is_own=one.asked_by == here.actor,
-        is_second=one.state is not ApprovalState.PENDING
-        or await here.vault.approvals.approvals.is_second(here.account_id, one.id, actor=here.actor),
+        barrier=await approvals.barrier(here.account_id, one.id, actor=here.actor) if is_pending else None,
+        approvers=await who_approves_it(here, one) if is_pending else None,
     )
 
 
@@ -157,23 +162,35 @@ async def _now(here: Here, one: Approval) -> tuple[Mapping[str, int] | None, Mis
 
 
 async def _context(here: Here, one: Approval, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what else who asked has seen: of a policy its table and numbers, of a rule what it lets go, of a cap."""
-    is_pending = one.state is ApprovalState.PENDING
+    """Return what else who asked has seen: of a policy its table and numbers, of a rule what it lets go, of a cap.
+
+    Stored arguments that this release does not take are shown as they are; it is not offered to approve them.
+    """
     found: dict[str, Any] = {"policy": None, "counts": (), "let_go": (), "period_words": period_words}
+    try:
+        return {**found, **await _seen(here, one, arguments)}
+    except (ValidationError, Invalid, LookupError, TypeError):
+        return found | {"obstacle": Mistake.of(not_taken("arguments"))}
+
+
+async def _seen(here: Here, one: Approval, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    is_pending = one.state is ApprovalState.PENDING
     if one.kind == "retention_policy":
-        found["policy"] = policy = RetentionPolicyIn.model_validate(arguments["policy"]).wanted()
-        if is_pending and here.allows("retention:write"):
-            preview = PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, policy))
-            found["counts"] = [(number, words) for words, number, _ in preview_counts(preview) if number]
-    elif one.kind == "approval_rule" and is_pending:
+        policy = RetentionPolicyIn.model_validate(arguments["policy"]).wanted()
+        if not (is_pending and here.allows("retention:write")):
+            return {"policy": policy}
+        preview = PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, policy))
+        counts = [(number, words) for words, number, _ in preview_counts(preview) if number]
+        return {"policy": policy, "counts": counts}
+    if one.kind == "approval_rule" and is_pending:
         rule = await here.vault.approvals.rules.read(here.account_id)
         kept = set(arguments["verbs"]) if arguments["enabled"] else set()
-        found["let_go"] = [translated(VERB_WORDS[verb]) for verb in VERBS if verb in rule.in_force - kept]
-    elif one.kind == "retention_cap" and is_pending:
+        return {"let_go": [translated(VERB_WORDS[verb]) for verb in VERBS if verb in rule.in_force - kept]}
+    if one.kind == "retention_cap" and is_pending:
         run = (await here.vault.accounts.overview.numbers(here.account_id)).retention_run
         if run is not None and run.residue is not None:
-            found["counts"] = [(run.residue, translated(_STILL_DUE))]
-    return found
+            return {"counts": [(run.residue, translated(_STILL_DUE))]}
+    return {}
 
 
 def _stated_reason(arguments: Mapping[str, Any]) -> str | None:

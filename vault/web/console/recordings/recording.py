@@ -16,6 +16,7 @@ from vault.errors import RecordingErased
 from vault.services.playback.notes import LeftNote
 from vault.web.console import handed_over
 from vault.web.console.acts import acts
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, needs
 from vault.web.console.recordings.recordings import day_of
@@ -85,6 +86,7 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         },
         left_notes=await _left_notes(here, view.recording),
         clock=clock_length,
+        approvers=await who_approves(here, "recording_erasure"),
         can_redact=_can_redact(view.recording),
         proposals=await here.vault.recordings.recordings.card_data.page(
             here.account_id, recording_id=recording, after=None, limit=_MAX_PROPOSALS

@@ -11,6 +11,7 @@ from vault.domain.requests.request import Request as Closure
 from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.acts import acts
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.requests.requests import CLOSURE, SECTION, TABS
 from vault.web.console.route import console_router
@@ -59,7 +60,7 @@ async def show_closure(here: Auditing) -> Response:
         else await vault.requests.closures.preview(account_id),
         is_free=state in {None, RequestState.WITHDRAWN},
         approval=await _waiting(vault, account_id),
-        is_gated=(await vault.approvals.rules.read(account_id)).gates("account_closure"),
+        approvers=await who_approves(here, "account_closure"),
         values=here.values({"export": "on"}),
     )
 

@@ -14,6 +14,7 @@ from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
 from vault.services.shared.approval_gate import Rehearsal, Rehearsed
 from vault.web.console.acts import acts, comes_back
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here
 from vault.web.console.mistakes import MISTAKES, Mistake, WordedInvalid, WordedRefused
@@ -203,7 +204,6 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
     if view.found is None:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
-    rule = await here.vault.approvals.rules.read(here.account_id)
     shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
     return TAB.page(
         here,
@@ -212,8 +212,8 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
         one=view.request,
         effects=shown,
         destroys=(destroys := any(destroys for *_, destroys in shown)),
-        needs_second=(destroys and rule.gates("request_erasure"))
-        or (provides(view.request.kind, ruling) and rule.gates("request_export")),
+        approvers=(await who_approves(here, "request_erasure") if destroys else None)
+        or (await who_approves(here, "request_export") if provides(view.request.kind, ruling) else None),
         lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,

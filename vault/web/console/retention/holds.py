@@ -10,6 +10,7 @@ from vault.domain.approvals.rule import ALWAYS
 from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
 from vault.web.console.acts import acts, comes_back
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import Mistake
@@ -125,4 +126,5 @@ async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) ->
         hold=view.hold,
         approval=next(iter(waiting), None),
         preview=preview,
+        approvers=None if preview is None else await who_approves(here, "hold_release"),
     )

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from vault.domain.retention.policy import MAX_CLASSES, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting
 from vault.web.console.acts import acts, comes_back
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.forms import Form, checked, renumbered, rows_of
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, WordedInvalid
@@ -104,7 +105,7 @@ async def show_policy_preview(here: Retaining) -> Response:
         return _form(here.wrong(error), with_pairs(values, error))
     except MISTAKES as error:
         return _form(here.wrong(error), values)
-    return _preview(here, body, PolicyPreviewOut.of(preview))
+    return await _preview(here, body, PolicyPreviewOut.of(preview))
 
 
 async def _preview_again(here: Retaining) -> Response:
@@ -116,7 +117,7 @@ async def _preview_again(here: Retaining) -> Response:
         by, at = newest.changed_by, newest.changed_at
         here.beside_newer(typed, stored, version=newest.version, at=at, by=by, path="/retention")
         return _form(here, typed | {"version": str(newest.version)})
-    return _preview(
+    return await _preview(
         here, body, PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, body.wanted()))
     )
 
@@ -151,7 +152,7 @@ def _version(form: Form) -> int:
     return version
 
 
-def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> Response:
+async def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> Response:
     return TAB.page(
         here,
         "retention_preview.html",
@@ -159,6 +160,7 @@ def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> 
         preview=preview,
         counts=preview_counts(preview),
         policy=body.wanted(),
+        approvers=await who_approves(here, "retention_policy"),
         policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
         version=here.form.text("version"),
         period_words=period_words,

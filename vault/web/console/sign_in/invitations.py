@@ -13,6 +13,7 @@ from vault.services.sign_in.invitations import Issued, MayGive
 from vault.services.sign_in.members import Member
 from vault.web.console.access import require_grantable
 from vault.web.console.acts import acts, comes_back
+from vault.web.console.approvals.approvers import who_approves
 from vault.web.console.forms import checked, see_other
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES
@@ -39,7 +40,7 @@ async def show_new_member(here: Granting) -> Response:
         here,
         "member_new.html",
         gettext("Invite a person"),
-        is_gated=await _is_gated(here),
+        approvers=await who_approves(here, "member_roles"),
         can_mail=_can_mail(here),
         roles=_grantable(here),
         role_words=ROLE_WORDS,
@@ -148,7 +149,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         member=member,
         open_sessions=await here.vault.accounts.console_sessions.list(here.account_id, person_id=member_id),
         made=address,
-        is_gated=await _is_gated(here),
+        approvers=await who_approves(here, "member_roles"),
         can_mail=_can_mail(here),
         roles=_ROLES,
         role_words=ROLE_WORDS,
@@ -156,11 +157,6 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         values=here.form.values() if sent else _stored(member),
         reason={} if sent else here.form.values(),
     )
-
-
-async def _is_gated(here: Here) -> bool:
-    """Tell whether a second person must approve what is given here."""
-    return (await here.vault.approvals.rules.read(here.account_id)).gates("member_roles")
 
 
 def _body(here: Here) -> Mapping[str, Any]:
