@@ -11,6 +11,7 @@ from tests.support.tenant import PATIENCE, Tenant
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import Approval
+from vault.services.retention.retention_clock import PAUSED
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -78,6 +79,30 @@ def test_the_closure_is_asked_for_and_taken_back(house: House, tenant: Tenant):
         "account.closure_asked",
         "account.closure_withdrawn",
     ]
+
+
+def test_a_paused_closure_says_who_lets_it_go_on(house: House, tenant: Tenant):
+    """In the place of the days left, with the command; on the overview too, also while it is carried out."""
+    client, path = sign_in(house, tenant.name), path_of(tenant)
+    assert ask(client, tenant, reason="We move").status_code == 303
+    overview = f"/console/accounts/{tenant.name}"
+    assert "days left" in client.get(path).text
+    assert "paused" not in client.get(path).text + client.get(overview).text
+    write, metadata = house.vault.database.write, {PAUSED: b"clock_jump"}
+    house.call(write, lambda tx: tx.metadata.replace(metadata))
+    try:
+        page = client.get(path).text
+        assert "<code>callvault retention resume</code>" in page
+        assert "days left" not in page
+        waits = "paused until the operator of the vault lets it go on, and can be taken back"
+        assert waits in client.get(overview).text
+        mine = person_requests.c.account_id == tenant.id
+        begun = update(person_requests).where(mine).values(state="executing")
+        house.call(write, lambda tx: tx.connection.execute(begun) and None)
+        assert "That is paused until the operator" in client.get(overview).text
+        assert "<code>callvault retention resume</code>" in client.get(path).text
+    finally:
+        house.call(write, lambda tx: tx.metadata.replace({}, drop=[PAUSED]))
 
 
 def many_wait(house: House, tenant: Tenant) -> None:

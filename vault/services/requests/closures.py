@@ -26,6 +26,7 @@ from vault.services.requests.sealed_requests import (
     sealed_row,
 )
 from vault.services.retention.hold_release import waiting_time
+from vault.services.retention.retention_clock import PAUSED
 from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -54,6 +55,8 @@ class ClosureStanding:
     state: RequestState
     #: When the waiting time is over.
     closes_at: datetime | None
+    #: Whether a clock may be wrong, so that no time ends until the operator has looked.
+    is_paused: bool = False
 
     @property
     def has_begun(self) -> bool:
@@ -113,10 +116,16 @@ class Closures:
 
     async def standing(self, account_id: str) -> ClosureStanding | None:
         """Return how the account's closure stands, for every page; None without one, or if it was taken back."""
-        row = await self.database.read(lambda tx: tx.closures.newest(account_id))
-        if row is None or row.request.state is RequestState.WITHDRAWN:
-            return None
-        return ClosureStanding(state=row.request.state, closes_at=row.request.due_at)
+
+        def read(tx: Transaction) -> ClosureStanding | None:
+            row = tx.closures.newest(account_id)
+            if row is None or row.request.state is RequestState.WITHDRAWN:
+                return None
+            state = row.request.state
+            paused = state is not RequestState.FULFILLED and tx.metadata.get(PAUSED) is not None
+            return ClosureStanding(state=state, closes_at=row.request.due_at, is_paused=paused)
+
+        return await self.database.read(read)
 
     async def read(self, account_id: str) -> Request:
         """Return the newest closure of the account. Raises NotFound, Tampered, Unavailable."""
