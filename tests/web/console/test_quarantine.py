@@ -90,6 +90,32 @@ def test_all_that_wait_are_chosen_by_one_tick(house: House, monkeypatch: pytest.
     }
 
 
+def test_of_all_some_can_be_left_out(house: House, monkeypatch: pytest.MonkeyPatch):
+    """The tick for all stands above the table; what is unticked after it waits on, other pages go along."""
+    tenant, ids = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/quarantine"
+    listed = client.get(base).text
+    assert listed.index("All 3 that wait") < listed.index("<table")
+    everything = {f'value="{ids[f"waits-{number}"]}" checked' for number in (1, 2, 3)}
+    assert all(one in client.get(f"{base}?ticked=all").text for one in everything)
+    monkeypatch.setattr(quarantine, "_PAGE_SIZE", 2)
+    page = client.get(f"{base}?ticked=all").text
+    shown = re.findall(r'name="shown" value="(\w+)"', page)
+    assert len(shown) == 2
+    form = {"verdict": "release", "all": "yes", "one_by_one": "yes", "shown": shown, "recording": shown[:1]}
+    preview = client.post(f"{base}/preview", data=form).text
+    chosen = re.findall(r'name="recording" value="(\w+)"', preview)
+    assert set(chosen) == {ids[f"waits-{number}"] for number in (1, 2, 3)} - {shown[1]}
+    assert "1 is left out, because you took its tick away" in preview
+    # Without a script no row is ticked: all is all.
+    plain = client.post(f"{base}/preview", data={"verdict": "release", "all": "yes", "shown": shown}).text
+    assert "Release 3 recordings?" in plain
+    monkeypatch.setattr(quarantine, "_PAGE_SIZE", 50)
+    shown = re.findall(r'name="shown" value="(\w+)"', client.get(base).text)
+    nothing = client.post(f"{base}/preview", data=form | {"shown": shown, "recording": []})
+    assert (nothing.status_code, "Tick at least one" in nothing.text) == (422, True)
+
+
 def test_what_waits_is_not_told_to_who_may_only_decide(house: House):
     """A session without recordings:read cannot list by the tick what it cannot list otherwise."""
     tenant, ids = furnished(house)

@@ -34,6 +34,14 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   });
 }
 
+// All of a list at once; then single ones can be unticked, which the form says with `one_by_one`.
+for (const all of document.querySelectorAll("[data-ticks]")) {
+  all.addEventListener("change", () => {
+    all.form.elements.one_by_one.value = all.checked ? "yes" : "";
+    for (const one of all.form.querySelectorAll(`[name="${all.dataset.ticks}"]`)) one.checked = all.checked;
+  });
+}
+
 /** Asks for a part of the page again while it is seen; an unchanged one costs the server little. */
 async function refresh(part, tag) {
   let seen = tag;

@@ -58,6 +58,7 @@ async def get_quarantine(here: Reading) -> Response:
         last = shown[-1].recording
         following = write_cursor(last.received_at, last.id)
     rows = [recording_row(view, with_call=True) for view in shown]
+    ticks_all = here.query("ticked", most=8) == "all"
     return here.page(
         "quarantine.html",
         section=SECTION,
@@ -67,8 +68,9 @@ async def get_quarantine(here: Reading) -> Response:
         waiting=await here.vault.accounts.overview.in_quarantine(here.account_id),
         most=_MAX_CHOSEN,
         counted=counted,
-        chosen=set(here.form.many("recording")),
-        is_all=bool(here.form.text("all")),
+        chosen={row.id for row in rows} if ticks_all else set(here.form.many("recording")),
+        is_all=ticks_all or bool(here.form.text("all")),
+        is_one_by_one=ticks_all or bool(here.form.text("one_by_one")),
     )
 
 
@@ -89,6 +91,7 @@ async def _preview(here: Guarding) -> Response:
         "quarantine_preview.html",
         section=SECTION,
         chosen=await _chosen(here, await _newest(here) if here.form.text("all") else _ids(here.form)),
+        unticked=len(_unticked(here.form)),
         verdict=_verdict(here.form),
         values=here.form.values(),
     )
@@ -126,12 +129,25 @@ async def get_result(here: Guarding, result: Annotated[str, Path(max_length=64)]
 
 
 async def _newest(here: Here) -> Sequence[str]:
-    """Return the ids of the newest recordings that wait, as many as one act takes. Raises Forbidden, Invalid."""
+    """Return the ids of the newest recordings that wait, as many as one act takes, but those that were unticked.
+
+    Raises Forbidden, Invalid.
+    """
     here.allowed.require("recordings:read")
     ids = await here.vault.recordings.recordings.newest_ids(here.account_id, _WAITS, limit=_MAX_CHOSEN)
     if not ids:
         raise WordedInvalid(gettext("Nothing waits in quarantine."), field="recording")
-    return ids
+    unticked = _unticked(here.form)
+    if left := [one for one in ids if one not in unticked]:
+        return left
+    raise WordedInvalid(gettext("Tick at least one recording."), field="recording")
+
+
+def _unticked(form: Form) -> frozenset[str]:
+    """Return what of all was left out: of a page whose recordings were all ticked, those that are not any more."""
+    if not (form.text("all") and form.text("one_by_one")):
+        return frozenset()
+    return frozenset(form.many("shown")) - frozenset(form.many("recording"))
 
 
 async def _chosen(here: Here, ids: Sequence[str]) -> Chosen:
