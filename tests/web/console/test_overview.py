@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from tests.support.console import MARKUP, form_of, furnished, sign_in
-from tests.support.tenant import Tenant, tone
-from tests.support.web_house import House
+from tests.support.tenant import Tenant, moment, tone
+from tests.support.web_house import AUDIO, House
 from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.domain.accounts.usage import Kind, UsageCount
 from vault.rfc3339 import write_rfc3339
@@ -179,3 +179,25 @@ def test_the_usage_is_shown_and_exported(house: House):
         assert "There is something to mend" in wrong.text
         assert client.get(f"{base}/usage/export.csv", params=asked).status_code == 422
         assert house.admin.get(tenant.url("/usage"), params=asked).status_code == 422
+
+
+def test_switching_off_says_how_many_calls_run(house: House, tenant: Tenant):
+    """One goes on; one has ended, one has its recording, one began two days ago, one is of another account."""
+    now = datetime.now(UTC)
+    other = Tenant.open(house.admin)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"
+    assert ">0 calls run now" in client.get(base).text
+    begun = moment(now - timedelta(minutes=5))
+    reports = [
+        (tenant, "runs", {"started_at": begun}),
+        (tenant, "ended", {"started_at": begun, "ended_at": moment(now - timedelta(minutes=1))}),
+        (tenant, "recorded", {"started_at": begun}),
+        (tenant, "old", {"started_at": moment(now - timedelta(days=2))}),
+        (other, "elsewhere", {"started_at": begun}),
+    ]
+    for one, call, times in reports:
+        facts = {"direction": "inbound", "from": "+12025550177", "to": "+12025550100"} | times
+        assert one.http.put(one.url(f"/calls/{call}"), json=facts).status_code == 200
+    tenant.uploaded(AUDIO, call="recorded", ref="recorded")
+    page = client.get(base).text
+    assert ">1 call runs now, as far as its platform has told. Its recording is refused.<" in page

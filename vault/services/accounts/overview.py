@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
@@ -20,6 +21,8 @@ from vault.services.shared.missing_recordings import calls_without_recording
 
 #: Days of the chart, today included.
 DAYS: Final = 14
+#: A call that began before has ended, whether its platform said so or not.
+_LONGEST_CALL: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,11 @@ class Overview:
         now = self.clock()
         counts = await self.database.read(lambda tx: tx.overview.quarantined(account_id, now))
         return sum(counts.values())
+
+    async def running(self, account_id: str) -> int:
+        """Return how many calls run now, as far as their platforms have said; at LIMIT, or more."""
+        since = self.clock() - _LONGEST_CALL
+        return await self.database.read(lambda tx: tx.overview.running(account_id, since))
 
     async def needs(self, account_id: str, *, kinds: Collection[Verb], actor: str) -> Needs:
         """Return what needs somebody; of approvals those of these ``kinds``, by whether ``actor`` can approve."""

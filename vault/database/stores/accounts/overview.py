@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from vault.database.schema.accounts import IS_SET_ASIDE
+from vault.database.schema.calls import call_changes, call_facts
 from vault.database.schema.core import IS_HELD, IS_WORK, micros, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import pending_erasures
@@ -60,6 +61,28 @@ class OverviewRows(Rows):
         mine = (p.account_id == account_id) & (p.kind != "closure")
         earliest = select(p.due_at.label("ends_at")).where(mine, p.closed_at.is_(None))
         return self._days_left(earliest.order_by(p.due_at).limit(LIMIT), now)
+
+    def running(self, account_id: str, since: datetime) -> int:
+        """Count the calls that began since then, and of which neither an end nor a recording has come.
+
+        Of the calls of the account that changed last, LIMIT are looked at.
+        """
+        changes, facts = call_changes.c, call_facts.c
+        newest = (
+            select(changes.call_ref)
+            .where(changes.account_id == account_id)
+            .order_by(changes.changed.desc(), changes.call_ref.desc())
+            .limit(LIMIT)
+            .subquery()
+        )
+        recorded = select(_R.id).where(_R.account_id == account_id, _R.call_ref == newest.c.call_ref).exists()
+        return self._count(
+            select(newest.c.call_ref)
+            .join(call_facts, (facts.account_id == account_id) & (facts.call_ref == newest.c.call_ref))
+            .where(~recorded)
+            .group_by(newest.c.call_ref)
+            .having(func.max(facts.started_at) >= since, func.max(facts.ended_at).is_(None))
+        )
 
     def _days_left(self, query: Select[Any], now: datetime) -> DaysLeft:
         ends = query.subquery().c.ends_at

@@ -102,6 +102,9 @@ async def get_overview(here: Reading) -> Response:
         "overview.html",
         section="Overview",
         switch=await switch.read(here.account_id),
+        running=await here.vault.accounts.overview.running(here.account_id)
+        if here.allows("settings:write")
+        else 0,
         history=history,
         following=start + _CHANGES if len(history) == _CHANGES else None,
         values=here.form.values(),
