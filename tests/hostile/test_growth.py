@@ -135,6 +135,7 @@ NOT_FOREIGN = {
     "vault.domain.sign_in.invitation:decode_terms": _SEALED,
     "vault.services.retention.tell_due_soon:_freed": _OWN_ROWS,
     "vault.domain.sign_in.connection:decode_profile": _SEALED,
+    "vault.domain.sign_in.seen_claims:decode_seen": _SEALED,
     "vault.domain.sign_in.provisioning:decode_resource": _SEALED,
     "vault.web.console.approvals.approvals:show_approval": "what the vault wrote itself, and sealed",
     "vault.web.console.sign_in.provider:post_back_channel": "the row `link form` calls the same parser with its limit",

@@ -82,6 +82,7 @@ NO_ROW: Final[dict[str, str]] = dict.fromkeys(
 ) | dict.fromkeys(("list_rules", "get_rule", "get_log_key"), "as shipped") | {
     "post_handover_decision": "one row", "post_integration_resume": "one row; a job does the rest in batches",
     "post_call_step": "needs a platform that the vault steers; decides as post_webhook does",
+    "post_provider_test": "asks a provider, and stores nothing",
     "get_request_package": "a stream; each part three times at most",
 }  # fmt: skip
 

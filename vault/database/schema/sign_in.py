@@ -30,6 +30,8 @@ sign_in_connections = Table(
     Column("changed_by", String, nullable=False),
     # Everybody who ever gave a role by it, or named its provider.
     Column("makers", Names),
+    # The names of the claims of the last sign-in, without their values.
+    Column("sealed_claims", Text),
     UniqueConstraint("account_id", "name"),
 )
 

@@ -29,6 +29,7 @@ from vault.domain.sign_in.id_token import (
 from vault.domain.sign_in.identity import stable_subject
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.seen_claims import claim_names
 from vault.domain.strict_json import read_object
 from vault.ports.clock import Clock
 from vault.services.sign_in.provider_documents import FetchProviderDocuments
@@ -69,6 +70,9 @@ class Identified:
     session: str | None
     #: The ids of the connection's mappings that fit.
     role_ids: tuple[str, ...]
+    #: The names of the claims, and whether the connection's one is among them.
+    claim_names: tuple[str, ...]
+    has_claim: bool
     #: When the provider asked the person; None if it does not say.
     verified_at: datetime | None
 
@@ -128,6 +132,8 @@ class AskProvider:
             # Of the ID token alone: it is signed.
             stable_subject=stable_subject(issuer, checked.subject, checked.claims),
             session=checked.session,
+            claim_names=claim_names(claims),
+            has_claim=has_claim(claims, connection.settings.claim),
             verified_at=verified_at(checked, connection.settings.acr_values, self.clock()),
             role_ids=tuple(mapping.id for mapping in connection.settings.roles if mapping.value in values),
         )

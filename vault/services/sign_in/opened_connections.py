@@ -16,6 +16,7 @@ from vault.domain.sign_in.connection import (
     encode_profile,
     encode_settings,
 )
+from vault.domain.sign_in.seen_claims import SeenClaims, decode_seen, encode_seen
 from vault.errors import Tampered
 from vault.services.shared.people_keys import PeopleKeys
 
@@ -59,6 +60,15 @@ class OpenedConnections:
     async def seal_profile(self, account_id: str, profile: Profile) -> str:
         """Seal a person's profile. Raises NotFound, Unavailable."""
         return await self.data_keys.seal_words(account_id, "member", encode_profile(profile)) or ""
+
+    async def seal_claims(self, account_id: str, seen: SeenClaims) -> str:
+        """Seal what the last sign-in carried. Raises NotFound, Unavailable."""
+        return await self.data_keys.seal_words(account_id, "sign-in-claims", encode_seen(seen)) or ""
+
+    async def open_claims(self, account_id: str, sealed: str | None) -> SeenClaims | None:
+        """Return what the last sign-in carried; None before the first. Raises NotFound, Tampered, Unavailable."""
+        text = await self.data_keys.open_words(account_id, "sign-in-claims", sealed)
+        return None if text is None else decode_seen(text)
 
     async def open_profile(self, person: PersonRow) -> Profile | None:
         """Return a person's profile; None if only the removal of the person is known."""

@@ -16,6 +16,7 @@ from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
 from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection, account_of
 from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.seen_claims import SeenClaims
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
@@ -66,6 +67,14 @@ class SignIn:
     async def check_provider(self, issuer: str, scopes: Sequence[str], claim: str) -> ProviderCheck:
         """Return what is wrong with the documents of a provider, before people sign in there."""
         return await self.provider.documents.check(issuer, scopes, claim)
+
+    async def last_claims(self, account_id: str, name: str) -> SeenClaims | None:
+        """Return which claims the last sign-in by a connection carried; None before the first.
+
+        Raises NotFound, Tampered, Unavailable.
+        """
+        sealed = await self.database.read(lambda tx: tx.sign_in.last_claims(account_id, name))
+        return await self.opened.open_claims(account_id, sealed)
 
     async def begin(self, connection_id: str, *, return_path: str | None, fresh: bool = False) -> Begun:
         """Begin an attempt; ``fresh``: the provider asks the person again, for a verification.
@@ -163,10 +172,15 @@ class SignIn:
         event = await self._event(connection, "console.signed_in", "provider", person.id, detail, at=now)
         setting = await self.database.read(lambda tx: tx.provisioning.get(account_id))
         roles = {} if setting is None else await self.hashes.group_roles(setting, connection)
+        seen = SeenClaims(
+            at=now, names=found.claim_names, has_claim=found.has_claim, has_role=bool(found.role_ids)
+        )
+        sealed_claims = await self.opened.seal_claims(account_id, seen)
 
         def insert(tx: Transaction) -> ConsoleSession:
             tx.lock_account(account_id)
             admitted = _admit(tx, person, roles)
+            tx.sign_in.note_claims(connection.id, sealed_claims)
             begun = open_session(tx, None if current is None else current.id, person.id, now)
             if begun is None:
                 begun = insert_session(tx, admitted, session, secret.digest)

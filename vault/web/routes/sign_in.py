@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from vault.domain.accounts.roles import scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.public_urls import PublicUrls
+from vault.domain.sign_in.connection import check_issuer
 from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
@@ -20,6 +21,7 @@ from vault.web.schemas.sign_in import (
     ConsoleSessionOut,
     ConsoleSessionsOut,
     ConsoleSessionsQuery,
+    ProviderCheckOut,
     SignInConnectionIn,
     SignInConnectionOut,
     SignInConnectionsOut,
@@ -84,6 +86,18 @@ async def arguments_of(
     }
 
 
+@router.post(_CONNECTIONS + "/test", dependencies=[Depends(access("keys:write"))])
+async def post_provider_test(vault: TheVault, body: SignInConnectionIn) -> ProviderCheckOut:
+    """Fetch the documents of a provider, and say what is wrong with them. Nothing is stored, and no secret is sent.
+
+    Whether client and secret are right shows at the first sign-in.
+    """
+    check_issuer(body.issuer)
+    return ProviderCheckOut.of(
+        await vault.sign_in.sign_in.check_provider(body.issuer, body.scopes, body.claim[0])
+    )
+
+
 @router.get(_CONNECTIONS)
 async def list_sign_in_connections(
     request: Request, vault: TheVault, allowed: Granting
@@ -97,9 +111,10 @@ async def list_sign_in_connections(
 async def get_sign_in_connection(
     request: Request, vault: TheVault, allowed: Granting, name: Name
 ) -> SignInConnectionOut:
-    """Show a sign-in connection, without its secret."""
+    """Show a sign-in connection without its secret, and the names of the claims of the last sign-in."""
     connection = await vault.sign_in.connections.get(allowed.account.id, name)
-    return SignInConnectionOut.of(connection, _urls(request))
+    seen = await vault.sign_in.sign_in.last_claims(allowed.account.id, name)
+    return SignInConnectionOut.of(connection, _urls(request), seen)
 
 
 @router.delete(_CONNECTIONS + "/{name}", status_code=204)

@@ -14,8 +14,10 @@ from vault.domain.sign_in.connection import (
     RoleMapping,
     SignInConnection,
 )
+from vault.domain.sign_in.seen_claims import SeenClaims
 from vault.domain.sign_in.step_up import StepUp
 from vault.errors import Invalid
+from vault.services.sign_in.provider_documents import ProviderCheck
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.web.schemas.base import Body, Flag, MomentOut, PageQuery, Text
 
@@ -88,6 +90,37 @@ class RoleMappingOut(BaseModel):
     agents: list[str]
 
 
+class LastSignInOut(BaseModel):
+    """What the last sign-in by a connection carried: names of claims, never their values."""
+
+    at: MomentOut
+    #: At most 60 names; those within another claim as `realm_access.roles`.
+    claims: list[str]
+    #: Whether `claim` of the connection was among them.
+    has_claim: bool
+    #: Whether one of its values gives a role.
+    has_role: bool
+
+    @classmethod
+    def of(cls, seen: SeenClaims) -> "LastSignInOut":
+        """Show it."""
+        return cls(at=seen.at, claims=list(seen.names), has_claim=seen.has_claim, has_role=seen.has_role)
+
+
+class ProviderCheckOut(BaseModel):
+    """What a provider answers before people sign in there."""
+
+    #: Why people could not sign in; empty if the provider was found.
+    problems: list[str]
+    #: What may be wrong, and may work.
+    notes: list[str]
+
+    @classmethod
+    def of(cls, check: ProviderCheck) -> "ProviderCheckOut":
+        """Show a check."""
+        return cls(problems=list(map(str, check.problems)), notes=list(map(str, check.notes)))
+
+
 class SignInConnectionOut(BaseModel):
     """A sign-in connection, without the client's secret."""
 
@@ -112,10 +145,14 @@ class SignInConnectionOut(BaseModel):
     jwks_uri: str | None = None
     changed_at: MomentOut
     changed_by: str
+    #: Of the answer about one connection, once somebody signed in by it.
+    last_sign_in: LastSignInOut | None = None
 
     @classmethod
-    def of(cls, connection: SignInConnection, urls: PublicUrls) -> "SignInConnectionOut":
-        """Show a connection."""
+    def of(
+        cls, connection: SignInConnection, urls: PublicUrls, seen: SeenClaims | None = None
+    ) -> "SignInConnectionOut":
+        """Show a connection; ``seen`` is what the last sign-in by it carried."""
         settings = connection.settings
         return cls(
             id=connection.id,
@@ -139,6 +176,7 @@ class SignInConnectionOut(BaseModel):
             jwks_uri=None if settings.client_key is None else urls.console("jwks", connection.id),
             changed_at=connection.changed_at,
             changed_by=connection.changed_by,
+            last_sign_in=None if seen is None else LastSignInOut.of(seen),
         )
 
 

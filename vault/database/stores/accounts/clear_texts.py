@@ -28,6 +28,7 @@ Words = Literal[
     "handover",
     "approval",
     "sign-in",
+    "sign-in-claims",
     "member",
     "invitation-mail",
     "provisioned",

@@ -58,6 +58,17 @@ class SignInRows(Rows):
         before = (_C.id == row.id) & (_C.revision == row.revision - 1)
         return bool(self._db.execute(update(sign_in_connections).where(before).values(values)).rowcount)
 
+    def note_claims(self, connection_id: str, sealed_claims: str) -> None:
+        """Note which claims the last sign-in carried, in the place of those before."""
+        mine = _C.id == connection_id
+        self._db.execute(update(sign_in_connections).where(mine).values(sealed_claims=sealed_claims))
+
+    def last_claims(self, account_id: str, name: str) -> str | None:
+        """Return which claims the last sign-in by an account's connection carried; None before the first."""
+        query = select(_C.sealed_claims).where(_C.account_id == account_id, _C.name == name)
+        found: str | None = self._db.execute(query).scalar()
+        return found
+
     def delete(self, connection_id: str) -> None:
         """Delete a connection with its roles and attempts. The account's object becomes due, as with each change."""
         row = self.get(connection_id)

@@ -61,7 +61,8 @@ async def test_sign_in_provider(here: Granting) -> Response:
 async def show_sign_in_connection(here: Granting, provider: Name) -> Response:
     """Show a connection: what to enter at the provider, and the form to change it."""
     connection = await here.vault.sign_in.connections.get(here.account_id, provider)
-    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.urls))
+    seen = await here.vault.sign_in.sign_in.last_claims(here.account_id, provider)
+    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.urls, seen))
 
 
 @acts(router, "/access/sign-in", again=show_sign_in_form)
