@@ -120,7 +120,7 @@ def times_of(walk):
     return [one.get(name) for one in fields for name in names if name in one]
 
 
-@every(NAMES)
+@every([name for name in NAMES if BY_NAME[name].audience != "receiver"])
 def test_a_probe_finds_no_other_record(name):
     """The record of another call of the same contact and second is not taken for this one."""
     walk = ready(name)
@@ -163,13 +163,15 @@ def test_no_secret_and_no_number_is_in_a_url(name):
     """A URL is logged everywhere. The system may want a number in the query of its search, and nothing else."""
     walk = handed_over(name)
     walk.update(RESTRICTED)
-    walk.sent.append(walk.system.probe(HANDOVER, walk.target, walk.access))
+    if (probe := walk.system.probe(HANDOVER, walk.target, walk.access)) is not None:
+        walk.sent.append(probe)
     walk.remove()
     number = re.compile(f"{SIGNIFICANT}|{NUMBER[1:]}|06.?12.?34.?56.?78")
     for request in walk.sent:
         url = unquote_plus(request.url)
-        assert walk.access.token not in url
-        assert walk.peer.key not in url
+        # A hook of Zapier has no other secret than its address.
+        assert (walk.access.token in url) == (name == "zapier")
+        assert (walk.peer.key in url) == (name == "zapier")
         assert "Ann" not in url
         if number.search(url):
             assert request.method == "GET"
@@ -232,7 +234,7 @@ def test_the_texts_of_a_residue_are_true(name):
     assert kept >= any("Wants a quote" in text for text in walk.peer.traces())
 
 
-@every(NAMES)
+@every([name for name in NAMES if name != "zapier"])
 def test_a_revoked_key_is_told_from_a_wrong_record(name):
     """After the admin removed the app, a request says that somebody must authorize again."""
     walk = ready(name)

@@ -96,6 +96,7 @@ class Walk:
         assert parts.hostname in request.hosts
         assert set(request.hosts) <= set(self.system.hosts(self.access.settings))
         check_schema(self.system.name, request)
+        request = replace(request, headers=request.headers_at(f"{HANDOVER.id}-{len(self.sent)}", NOW))
         self.sent.append(request)
         return as_reply(self.peer.answer(as_asked(request)))
 
@@ -140,7 +141,12 @@ class Walk:
 
     def probe(self, handover: Handover = HANDOVER) -> Verdict:
         """Look for the record, and keep its ids."""
-        verdict, reply = self.step("probe", self.system.probe(handover, self.target, self.access))
+        request = self.system.probe(handover, self.target, self.access)
+        if request is None:
+            # It is created again, or what follows is sent all the same.
+            self.remote = {}
+            return Accepted()
+        verdict, reply = self.step("probe", request)
         if isinstance(verdict, Accepted):
             self.remote = self.system.probed(reply, handover, self.target)
         return verdict

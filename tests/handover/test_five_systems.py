@@ -1,4 +1,4 @@
-"""An erasure by number of a call that six systems have: the receipt names each, verifiable without the vault."""
+"""An erasure by number of a call that eight systems have: the receipt names each, verifiable without the vault."""
 
 from typing import Any
 
@@ -14,12 +14,14 @@ from vault.simulator.crm.crm import SimulatedCrm
 
 #: With static keys and by OAuth; some delete a record, some keep a ticket or a history.
 _REMOVED = ("hubspot", "zendesk", "slack", "freshdesk", "front")
+#: Receivers of messages.
+_TOLD = ("webhook", "zapier")
 _BY_NAME = {one.name: one for one in SYSTEMS}
 
 
 async def peers_of(house: House) -> dict[str, SimulatedCrm]:
-    """Activate five systems, and one that the account leaves to itself afterwards."""
-    return {name: await activated(house, _BY_NAME[name]) for name in (*_REMOVED, "pipedrive")}
+    """Activate seven systems, and one that the account leaves to itself afterwards."""
+    return {name: await activated(house, _BY_NAME[name]) for name in (*_REMOVED, *_TOLD, "pipedrive")}
 
 
 async def leave(house: House, system: str) -> None:
@@ -30,7 +32,7 @@ async def leave(house: House, system: str) -> None:
 
 
 async def test_a_receipt_names_every_system(either: House):
-    """What was removed and what each keeps; what was left by choice; nothing of the call stands in the five."""
+    """What was removed and what each keeps, who was told, what was left by choice; nothing stands in the seven."""
     peers = await peers_of(either)
     recording_id = await call(either)
     await hand_over(either, rounds=3)
@@ -40,9 +42,9 @@ async def test_a_receipt_names_every_system(either: House):
     receipt = await receipt_of_erasure(either, "one")
     said: dict[str, dict[str, Any]] = {one["system"]: one for one in handovers_in(receipt)[recording_id]}
     assert {name: one["outcome"] for name, one in said.items()} == {
-        **dict.fromkeys(_REMOVED, "removed"), "pipedrive": "left",
+        **dict.fromkeys(_REMOVED, "removed"), **dict.fromkeys(_TOLD, "told"), "pipedrive": "left",
     }  # fmt: skip
-    for name in _REMOVED:
+    for name in (*_REMOVED, *_TOLD):
         assert {str(one) for one in _BY_NAME[name].keeps_after_removal} <= {*said[name]["keeps"]}, name
         shown = peers[name].shown()
         assert not any("Bea" in one or CUSTOMER in one for one in shown), name

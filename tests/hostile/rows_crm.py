@@ -10,8 +10,9 @@ from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, TEXT, repeated
 from vault.crm.reading import is_id
 from vault.crm.registry import SYSTEMS
+from vault.crm.systems.zapier import Zapier
 from vault.crm.text import as_html, lines_of
-from vault.domain.crm.exchange import CrmReply
+from vault.domain.crm.exchange import CrmAccess, CrmReply
 from vault.domain.crm.handover import Handover, Target
 from vault.errors import VaultError
 from vault.ports.crm import CrmSystem
@@ -66,7 +67,9 @@ def _settings(value: str) -> None:
 
 
 def _text(value: str) -> None:
-    as_html(lines_of(replace(_HANDOVER, agent=value, notes=(value, *value[:5000]))))
+    said = replace(_HANDOVER, agent=value, notes=(value, *value[:5000]))
+    as_html(lines_of(said))
+    Zapier().create(said, Target(), CrmAccess(settings={}, by="key", token=value))
 
 
 def _hits(size: int) -> bytes:

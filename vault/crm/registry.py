@@ -14,6 +14,8 @@ from vault.crm.systems.intercom import Intercom
 from vault.crm.systems.pipedrive import Pipedrive
 from vault.crm.systems.salesforce import Salesforce
 from vault.crm.systems.slack import Slack
+from vault.crm.systems.webhook import Webhook
+from vault.crm.systems.zapier import Zapier
 from vault.crm.systems.zendesk import Zendesk
 from vault.crm.systems.zoho import Zoho
 from vault.ports.crm import CrmSystem
@@ -31,4 +33,6 @@ SYSTEMS: Final[tuple[CrmSystem, ...]] = (
     Front(),
     HelpScout(),
     Salesforce(name="desk", title="Desk", attach="case"),
+    Zapier(),
+    Webhook(),
 )

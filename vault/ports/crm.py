@@ -112,8 +112,11 @@ class CrmSystem(ABC):
         """Return the fields that are no secrets, such as a subdomain, a channel or a default author."""
 
     @property
-    def audience(self) -> Literal["contact", "channel"]:
-        """Return who reads a record: who sees the contact, or a channel, where numbers are masked. Default: contact."""
+    def audience(self) -> Literal["contact", "channel", "receiver"]:
+        """Return who reads a record: who sees the contact, a channel, or a program of the customer.
+
+        In a channel numbers are masked. No contact is looked up for the last two. Default: contact.
+        """
         return "contact"
 
     @property
@@ -184,16 +187,21 @@ class CrmSystem(ABC):
     def created(self, reply: CrmReply) -> RemoteIds | None:
         """Read the ids of an accepted creation; None if it does not name them: probe."""
 
-    @abstractmethod
-    def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:
+    def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest | None:  # noqa: ARG002 - the default
         """Return the search for the record of a hand-over whose creation had an unknown outcome.
 
         The call may be erased meanwhile: then the hand-over says its id, and a time before the creation, alone.
+        Default: None. A repeated creation makes no second record, so it is sent again; the record has no other ids
+        than that of the hand-over.
         """
+        return None
 
-    @abstractmethod
-    def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:
-        """Read the ids of the record of exactly this hand-over; None if it is not there, by the newest records."""
+    def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the default
+        """Read the ids of the record of exactly this hand-over; None if it is not there, by the newest records.
+
+        Default: None.
+        """
+        return None
 
     @abstractmethod
     def update(self, remote: RemoteIds, handover: Handover, access: CrmAccess) -> Sequence[CrmRequest]:

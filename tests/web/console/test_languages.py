@@ -29,7 +29,7 @@ _NAMES: Final = re.compile(
     r"callvault|UTC|SHA-256|Id\b|[a-z_]+:(?:read|write|listen)|\*|key_\w+|acc\w*-\w+|"
     r"\w+_[0-9a-f]{8,}|[0-9a-f]{8}…|python-httpx[/.0-9]*|US-[A-Z]{2}|\b[A-Z]{2}\b|"
     r"aircall|plivo|signalwire|telnyx|twilio|vonage|Ed25519|ES256|\b(?:main|platform|vault|test|ingest)\b|"
-    r"Desk\b|Freshdesk|Front\b|Help Scout|HubSpot|Intercom|Pipedrive|Salesforce|Slack|Zendesk|Zoho CRM|"
+    r"Desk\b|Freshdesk|Front\b|Help Scout|HubSpot|Intercom|Pipedrive|Salesforce|Slack|Zapier|Webhook|Zendesk|Zoho CRM|"
     # The choice of the language, which has no other language to be translated into.
     r"Sprache|Deutsch|"
     r"\b(?:listener|supervisor|privacy|auditor|admin|operator)\b|Marta Lindqvist|Robin Achterberg|Kim Doe"

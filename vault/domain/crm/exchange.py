@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from vault.domain.outbox.signature import signed_headers
+
 #: Bytes that are read of a reply. Intercom answers a note with the whole conversation.
 MAX_REPLY: Final = 1024 * 1024
 
@@ -23,6 +25,16 @@ class CrmRequest:
     body: bytes = b""
     #: Permitted hosts of the URL, exact names: the system's own for this integration. No other is sent a token.
     hosts: tuple[str, ...]
+    #: Secrets by which it is signed when it is sent, as in Standard Webhooks; empty: it is not signed.
+    secrets: tuple[str, ...] = ()
+    #: For a signed one: what it says, as the end of its id. The same message says it once.
+    kind: str = ""
+
+    def headers_at(self, message_id: str, at: datetime) -> Mapping[str, str]:
+        """Return the headers with which a message of this id sends it at this time."""
+        if not self.secrets:
+            return self.headers
+        return {**self.headers, **signed_headers(self.secrets, f"{message_id}-{self.kind}", self.body, at=at)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

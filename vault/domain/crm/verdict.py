@@ -21,6 +21,8 @@ class Residue(StrEnum):
     FOREIGN_TICKET = "foreign_ticket"
     #: What other automations made of it is out of reach.
     FURTHER_COPIES = "further_copies"
+    #: It confirmed that it was told to remove it, and nothing can be looked at.
+    TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

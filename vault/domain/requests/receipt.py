@@ -51,9 +51,9 @@ class HandoverOutcome:
 
     integration_id: str
     system: str
-    #: ``waiting``: the system has not confirmed it yet; the vault goes on asking. ``left``: the account has ended the
-    #: integration without a removal.
-    outcome: Literal["removed", "waiting", "left"]
+    #: ``told``: it confirmed that it was told to remove it, and the vault cannot look. ``waiting``: the system has not
+    #: confirmed it yet; the vault goes on asking. ``left``: the account has ended the integration without a removal.
+    outcome: Literal["removed", "told", "waiting", "left"]
     #: What the system keeps, as codes.
     residue: Sequence[str]
 

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from vault.database.interface import Database
 from vault.database.stores.requests.requests import SealedReceipt
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.crm.verdict import Residue
+from vault.domain.handover.handover import StoredHandover
+from vault.domain.handover.integration import StoredIntegration
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.requests.decision import effect_of, outcome_of
 from vault.domain.requests.receipt import (
@@ -228,13 +231,20 @@ def _handovers(tx: Transaction, recording: Recording) -> Sequence[HandoverOutcom
         integration = tx.integrations.get(one.account_id, one.integration_id)
         if one.sent_at is None or integration is None:
             continue
-        is_left = integration.state == "ended"
         found.append(
             HandoverOutcome(
                 integration_id=one.integration_id,
                 system=integration.system,
-                outcome="removed" if one.state == "absent" else "left" if is_left else "waiting",
+                outcome=_outcome_of(one, integration),
                 residue=one.residue,
             )
         )
     return found
+
+
+def _outcome_of(
+    handover: StoredHandover, integration: StoredIntegration
+) -> Literal["removed", "told", "waiting", "left"]:
+    if handover.state == "absent":
+        return "told" if Residue.TOLD in handover.residue else "removed"
+    return "left" if integration.state == "ended" else "waiting"

@@ -44,5 +44,6 @@ RESIDUES: Final[Mapping[Residue, str]] = translatable(
         Residue.COMPLIANCE_EXPORT: "the text in an export of the organization",
         Residue.FOREIGN_TICKET: "the ticket of somebody else in which it stood",
         Residue.FURTHER_COPIES: "what other automations made of it",
+        Residue.TOLD: "whatever it did not remove: it was told to, and the vault cannot look",
     }
 )

@@ -154,6 +154,24 @@ FIELDS: Final[Mapping[str, Mapping[str, FieldWords]]] = {
             translatable("Id of the inbox"), translatable("The number in the address of the inbox for calls")
         ),
     },
+    "zapier": {
+        "key": FieldWords(
+            translatable("Address of the Catch Hook"),
+            translatable("Shown by the trigger of your Zap; sealed, because who has it can start the Zap"),
+        ),
+    },
+    "webhook": {
+        "key": FieldWords(
+            translatable("Signing secret"),
+            translatable(
+                "whsec_ and base64 of 24 to 64 random bytes; to replace it, the new and the former one with a blank"
+            ),
+        ),
+        "url": FieldWords(
+            translatable("Address of your program"),
+            translatable("Such as https://calls.example.com/vault; on port 443, and public"),
+        ),
+    },
 }  # fmt: skip
 
 

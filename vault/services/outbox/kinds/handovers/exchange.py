@@ -60,9 +60,10 @@ class Exchange:
 
     async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
         """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
+        headers = request.headers_at(self.permission.message.id, self.clock())
         try:
             answer = await self.permission.request(
-                request.method, request.url, request.headers, request.body, request.hosts
+                request.method, request.url, headers, request.body, request.hosts
             )
         except PermissionTooOld:
             raise

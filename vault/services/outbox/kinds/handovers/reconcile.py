@@ -23,7 +23,12 @@ from vault.services.handover.stored_integration import (
     seal_handover,
 )
 from vault.services.outbox.kind import Permission
-from vault.services.outbox.kinds.handovers.contacts import Match, find_contact, with_parent
+from vault.services.outbox.kinds.handovers.contacts import (
+    Match,
+    find_contact,
+    is_objected_to,
+    with_parent,
+)
 from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange, failed_attempt
 from vault.services.outbox.kinds.handovers.new_contact import is_new_contact, make_contact
 from vault.services.outbox.kinds.handovers.steps import (
@@ -148,8 +153,9 @@ class _Work:
     async def _match(self, call: CallText, handover: StoredHandover, secrets: HandoverSecrets) -> Match:
         if call.cause is not None:
             return Match(cause=call.cause)
-        if self._system.audience == "channel":
-            return Match(target=Target())
+        if self._system.audience != "contact":
+            is_barred = await self._permission.renew(lambda tx, _standing: is_objected_to(tx, handover, call))
+            return Match(cause="number_objects") if is_barred else Match(target=Target())
         if (chosen := secrets.target) is not None:
             # A person has decided on it.
             contact = Candidate(kind=chosen.kind, id=chosen.id, numbers=())
@@ -182,6 +188,8 @@ class _Work:
         if not is_new_contact(target):
             text = await self._text(handover)
             request = self._system.probe(text, target, self._access)
+            if request is None:
+                return await self._assume(handover)
             verdict, reply = await self._exchange.send("probe", request)
             if isinstance(verdict, Refused) and handover.desired == "present":
                 return await self._hold_unconfirmed(handover)
@@ -194,6 +202,15 @@ class _Work:
         if since < self._system.probe_lag:
             raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
         await self._finish(handover, state="waiting", cause=None, sealed=None)
+        return _DONE
+
+    async def _assume(self, handover: StoredHandover) -> Attempt:
+        """Let a creation that nobody confirmed be repeated; for what follows on it, take it for one that stands."""
+        if handover.desired == "present":
+            await self._finish(handover, state="waiting", cause=None, sealed=None)
+        else:
+            sealed = await self._seal(handover, target=Target(), remote={})
+            await self._finish(handover, state="present", cause=None, sealed=sealed)
         return _DONE
 
     async def _hold_unconfirmed(self, handover: StoredHandover) -> Attempt:
