@@ -102,8 +102,11 @@ def test_a_recipient_is_entered_changed_and_ended(tenant: Tenant):
     [
         ({"country": "usa"}, "country"),
         ({"covers": ["cupboard"]}, "covers"),
-        ({"contract": {"status": "signed", "signed_on": None, "ends_on": None}}, "contract"),
-        ({"contract": {"status": "draft", "signed_on": "2026-02-02", "ends_on": "2026-02-01"}}, "contract"),
+        ({"contract": {"status": "signed", "signed_on": None, "ends_on": None}}, "contract.signed_on"),
+        (
+            {"contract": {"status": "draft", "signed_on": "2026-02-02", "ends_on": "2026-02-01"}},
+            "contract.ends_on",
+        ),
         ({"parent": "reg_" + "0" * 32}, "parent"),
         ({"since": "yesterday"}, "since"),
         ({"role": "friend"}, "role"),

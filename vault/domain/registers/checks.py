@@ -36,9 +36,11 @@ def check_recipient(recipient: Recipient) -> None:
         raise Invalid("until must not be before since.", field="until")
     contract = recipient.contract
     if contract.signed_on and contract.ends_on and contract.ends_on < contract.signed_on:
-        raise Invalid("ends_on must not be before signed_on.", field="contract")
+        raise Invalid("ends_on must not be before signed_on.", field="contract.ends_on")
     if contract.status == "signed" and contract.signed_on is None:
-        raise Invalid("A signed contract needs the day on which it was signed.", field="contract")
+        raise Invalid(
+            "signed_on is required: say on which day the contract was signed.", field="contract.signed_on"
+        )
 
 
 def check_chain(entry_id: str | None, parent: str | None, parents: Mapping[str, str | None]) -> None:

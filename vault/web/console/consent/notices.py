@@ -47,7 +47,9 @@ _NEEDED: Final = translatable("Needed to publish")
 NEEDED: Final[Mapping[str, str]] = {
     "controller": _NEEDED,
     "purposes": _NEEDED,
-    "refusal": translatable("Needed to publish, but for agents"),
+    "refusal": translatable(
+        "Needed to publish, unless agents hear it; such as: tell us if you object, and we stop recording"
+    ),
     "full_notice": _NEEDED,
     "retention": translatable("Needed where the law of a place wants it to be spoken"),
 }
