@@ -16,11 +16,6 @@ pytestmark = pytest.mark.xdist_group("console forms")
 #: Pages and texts in which such a word stands for a reason.
 ALLOWED: Final[tuple[tuple[str, str, str], ...]] = (
     (
-        "connection",
-        "X-Twilio-Signature|The voice URL",
-        "settings of a platform, with the names that it has for them",
-    ),
-    (
         "event-deliveries",
         "(Send again: )?evt_",
         "an event has no name but its id, which its receiver has too",

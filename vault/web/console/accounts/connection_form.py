@@ -1,8 +1,11 @@
 """The form of a connection: the credentials of its platform, as a page shows them and as REST takes them."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from markupsafe import Markup, escape
 
 from vault.errors import Invalid
 from vault.ports.telephony import CredentialField, Provider
@@ -10,6 +13,7 @@ from vault.services.accounts.connections import ConnectionRequest, ConnectionVie
 from vault.web.console.forms import Form, checked
 from vault.web.console.mistakes import ManyInvalid, WordedInvalid
 from vault.web.console.words import moment_text
+from vault.web.http.service_texts import of_service
 from vault.web.http.translations import gettext
 from vault.web.schemas.accounts.settings import ConnectionIn
 
@@ -45,6 +49,17 @@ def shown_credentials(platform: Provider) -> Sequence[ShownCredential]:
         )
         for one in platform.credential_fields
     ]
+
+
+def in_labels(platform: Provider, text: str) -> str:
+    """Return a text of a platform with the labels of the form in the place of the names of fields."""
+    labels = {one.name: of_service(one.label) or one.label for one in platform.credential_fields}
+    labels |= {"next_url": gettext("Where a call continues")}
+    names = "|".join(sorted((re.escape(name) for name in labels if "_" in name), key=len, reverse=True))
+    replaced = re.sub(
+        rf"\b(?:{names})\b", lambda found: f"\u201c{escape(labels[found[0]])}\u201d", escape(text)
+    )
+    return Markup(replaced)  # noqa: S704 - the text and the labels are escaped
 
 
 def free_name(wish: str, taken: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Path, Response
@@ -16,6 +17,7 @@ from vault.web.console.accounts.connection_form import (
     connection_values,
     form_field,
     free_name,
+    in_labels,
     shown_credentials,
 )
 from vault.web.console.acts import acts
@@ -165,6 +167,7 @@ async def show_connection(here: Setting, connection: Name) -> Response:
         last=view.activity,
         webhook_url=view.webhook_url,
         steps=steps_of(view.setup),
+        in_labels=partial(in_labels, here.vault.accounts.connections.providers[view.connection.provider]),
     )
 
 

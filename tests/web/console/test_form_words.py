@@ -1,0 +1,80 @@
+"""What a form asks for is said at its field, with commands that can be pasted as they are."""
+
+import html
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.console import form_of, sign_in
+from tests.support.tenant import Tenant
+from tests.support.web_house import House
+
+
+@pytest.mark.parametrize(("algorithm", "shown"), [("Ed25519", "of-ed25519"), ("ES256", "of-es256")])
+def test_the_commands_of_a_key_pair_are_those_of_its_algorithm(
+    house: House, tenant: Tenant, tmp_path: Path, algorithm: str, shown: str
+):
+    """They are run as they stand: the key that they make is registered with the signature that they make."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/connections/keys/links"
+    page = client.get(f"{path}/new")
+    form = form_of(page, path)
+    commands = re.findall(rf'<pre class="code {shown}" tabindex="0">(.*?)</pre>', page.text, re.DOTALL)
+    assert len(commands) == 2
+    (tmp_path / "challenge.txt").write_text(form["challenge"])
+    proof = ""
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-ec", html.unescape(command)], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        proof = done.stdout
+    sent = {"title": "crm", "algorithm": algorithm, "proof": proof, "max_life": "3600", "max_sessions": "1"}
+    sent |= {"public_key": (tmp_path / "public-key.pem").read_text(), "kinds.player": "on"}
+    made = client.post(path, data=form | sent)
+    assert made.status_code == 303, re.findall(r'class="wrong".*?</span>', made.text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "label"),
+    [
+        ({"contract": "signed"}, "contract.signed_on", "Signed on"),
+        (
+            {"contract": "draft", "contract.signed_on": "2026-02-02", "contract.ends_on": "2026-02-01"},
+            "contract.ends_on",
+            "Contract ends on",
+        ),
+    ],
+)
+def test_a_date_of_a_contract_is_asked_for_at_its_field(
+    house: House, tenant: Tenant, typed: dict[str, str], field: str, label: str
+):
+    """In the words of its label."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/registers/recipients"
+    entry = {
+        "title": "Hosting Co",
+        "role": "processor",
+        "purpose": "Hosting",
+        "country": "FR",
+        "since": "2026-01-01",
+    }
+    wrong = client.post(path, data=form_of(client.get(f"{path}/new"), path) | entry | typed)
+    assert wrong.status_code == 422
+    said = re.findall(r'class="wrong" data-field="([^"]+)" id="[^"]+">([^<]*)<', wrong.text)
+    assert [name for name, _ in said] == [field]
+    assert said[0][1].startswith(f"\u201c{label}\u201d ")
+
+
+def test_the_settings_of_a_platform_have_the_labels_of_the_form(house: House, tenant: Tenant):
+    """Not the names that REST has for the fields."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/connections"
+    made = tenant.http.put(
+        tenant.url("/connections/phones"),
+        json={"provider": "twilio", "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "t"}},
+    )
+    assert made.status_code < 300, made.text
+    page = client.get(f"{path}/phones").text
+    assert "\u201cWhere a call continues\u201d" in page
+    assert "\u201cShared key SID\u201d and \u201cShared key\u201d" in page
+    assert "next_url" not in page
+    assert "shared_key" not in page
