@@ -53,6 +53,10 @@ class FakeProvider(Platform):
         """Pause the recording of a call."""
         return RestRequest(method="POST", url=f"{API}/{call_ref}/pause", headers={})
 
+    def resume_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Let the recording of a call go on."""
+        return RestRequest(method="POST", url=f"{API}/{call_ref}/resume", headers={})
+
     @property
     def delete_again_after(self) -> timedelta | None:
         """Return what the test chose."""

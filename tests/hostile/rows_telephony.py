@@ -87,6 +87,7 @@ def _replies(provider: Provider, body: bytes) -> None:
         Announcement(recording_ref="r", url=None, source_ref="r"),
     )
     _every(iter([partial(provider.listed, reply), partial(provider.found, announced, reply)]))
+    _every(partial(provider.pause_state, reply, paused=paused) for paused in (True, False))
 
 
 def _asked(provider: Provider, ref: str) -> None:
@@ -96,7 +97,7 @@ def _asked(provider: Provider, ref: str) -> None:
         media = Announcement(recording_ref=ref, url=f"https://{ref}/{ref}", source_ref=ref)
         requests = (provider.media_request, provider.find_request)
         _every(partial(request, media, access) for request in requests)
-        names = (provider.delete_request, provider.pause_request)
+        names = (provider.delete_request, provider.pause_request, provider.resume_request)
         _every(partial(request, ref, access) for request in names)
         _every(iter([partial(provider.record_request, ref, ref, access)]))
 

@@ -209,7 +209,7 @@ def test_only_signalwire_begins_recordings_by_rest(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=name_of)
-def test_only_aircall_pauses_what_it_records_unasked(provider: Provider) -> None:
-    """Elsewhere a document decides before anything is recorded."""
+def test_who_pauses_what_it_records(provider: Provider) -> None:
+    """Telnyx does it for the id of a TeXML call alone: tests/simulator/test_pauses.py."""
     paused = provider.pause_request("812345678", ACCESS)
-    assert (paused is not None) == (provider.name == "aircall")
+    assert (paused is not None) == (provider.name in {"aircall", "twilio"})

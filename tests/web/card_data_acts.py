@@ -1,10 +1,21 @@
 """What is done once more in each round with card data: what is found in a recording, and a decision on it."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from tests.web.growth_scene import Grown
 from vault.domain.ids import new_id
 from vault.domain.recordings.card_data import FoundDigits, Proposal
+
+#: A call has at most 50 pauses; the last ones are measured.
+_PAUSES: Final = 35
+
+
+def grow_pauses(grown: Grown, number: int) -> None:
+    """Pause the recording of a call once more, and let it go on."""
+    if number < _PAUSES or grown.is_measured:
+        pause = grown.act("post_call_pause", body={})["id"]
+        grown.act("post_call_pause_end", pause=pause)
 
 
 def grow_proposals(grown: Grown, number: int) -> None:

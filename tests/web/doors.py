@@ -101,6 +101,9 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
         "privacy:write",
         {"ranges": [{"from": 0, "to": 0.1}], "reason": "r"},
     ),
+    ("POST", "/calls/{call_ref}/pauses"): ("recordings:pause", {}),
+    ("GET", "/calls/{call_ref}/pauses"): ("recordings:pause", None),
+    ("POST", "/calls/{call_ref}/pauses/{pause}/end"): ("recordings:pause", None),
     ("GET", "/card-data"): ("recordings:read", None),
     ("PUT", "/card-data"): ("settings:write", {"keyed_digits": "propose"}),
     ("GET", "/redaction-proposals"): ("recordings:read", None),
@@ -272,13 +275,8 @@ OTHERS = {
 }
 PREFIX = "/v1/accounts/{account}"
 NAMES = {
-    "name": "main",
-    "call_ref": "c",
-    "recording_ref": "r",
-    "index": "0",
-    "version": "1",
-    "number": "+14155550187",
-}
+    "name": "main", "call_ref": "c", "recording_ref": "r", "index": "0", "version": "1", "number": "+14155550187"
+}  # fmt: skip
 NOBODY = {
     "member": "per_" + "0" * 32,
     "invitation": "inv_" + "0" * 32,
@@ -292,6 +290,7 @@ NOBODY = {
     "endpoint": "ep_" + "0" * 32,
     "integration": "int_" + "0" * 32,
     "handover": "hnd_" + "0" * 32,
+    "pause": "pse_" + "0" * 32,
     "proposal": "prp_" + "0" * 32,
     "approval": "appr_" + "0" * 32,
     "request_id": "req_" + "0" * 32,

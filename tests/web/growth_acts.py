@@ -8,7 +8,7 @@ import phonenumbers
 
 from tests.support.link_minter import Minter
 from tests.support.tenant import moment, open_link
-from tests.web.card_data_acts import grow_proposals
+from tests.web.card_data_acts import grow_pauses, grow_proposals
 from tests.web.growth_scene import TIMES, Grown
 from tests.web.handover_acts import grow_receivers
 from tests.web.member_acts import grow_invited, grow_provisioning
@@ -264,7 +264,7 @@ def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
 
 ROUND: Final[tuple[Callable[[Grown, int], None], ...]] = (
     _calls, _webhooks, _recordings, _links, _objections_and_holds, _settings, _notices, _registers, _requests,
-    _approvals, _members, grow_proposals, grow_invited, grow_provisioning,
+    _approvals, _members, grow_proposals, grow_pauses, grow_invited, grow_provisioning,
 )  # fmt: skip
 
 

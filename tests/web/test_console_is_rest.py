@@ -45,6 +45,8 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PATCH /recordings/{recording}": "/recordings/{recording}/metadata",
     "DELETE /calls/{call_ref}": "the erasure of what is left of a call without a recording",
     "POST /calls/{call_ref}/consent": "for a telephony platform",
+    "POST /calls/{call_ref}/pauses": "for the desktop of an agent",
+    "POST /calls/{call_ref}/pauses/{pause}/end": "for the desktop of an agent",
     "PUT /consent-policy": "/consent",
     "PATCH /consent-policy": "/consent",
     "PUT /objections/{number}": "/consent/objections",

@@ -37,6 +37,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "reason": TEXT,
     },
     "/v1/accounts/{account}/recordings/{recording}/retry": {},
+    "/v1/accounts/{account}/calls/{call_ref}/pauses": {},
     "/v1/accounts/{account}/calls/{call_ref}/consent": {"party": "caller", "event": "announced"},
 }
 
@@ -76,7 +77,7 @@ def test_every_post_that_is_stored_is_tried():
 
 def _asked(tenant: Tenant, path: str, names: dict[str, str], key: str) -> httpx.Response:
     body = dict(BODIES[path])
-    if "{call_ref}" in path:
+    if path.endswith("/consent"):
         body |= {"method": "announcement", "at": moment(datetime(2026, 1, 1, tzinfo=UTC))}
     path = path.format(account=tenant.name, **names)
     return tenant.http.post(path, json=body, headers={"Idempotency-Key": key})

@@ -44,6 +44,7 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "export_access_log": "a stream",
     "list_accounts": "an account is closed in each turn, and these are less than a page",
     "list_connections": "an account has at most 200", "list_sign_in_connections": "an account has at most 50",
+    "list_call_pauses": "a call has at most 50",
     "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
     "list_integrations": "an account has at most 200", "post_integration": "an account has at most 200",
     "post_integration_preview": "the last 20 calls", "post_system_preview": "the last 20 calls",

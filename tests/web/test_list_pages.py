@@ -29,6 +29,7 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("list_connections", "items"): Grows("an account has at most MAX_CONNECTIONS"),
     ("list_sign_in_connections", "items"): Grows("an account has at most MAX_CONNECTIONS"),
     ("get_provisioning", "tokens"): "an account has at most two",
+    ("list_call_pauses", "items"): Grows("a call has at most MAX_PAUSES"),
     ("list_link_keys", "items"): Grows("an account has at most MAX_KEYS"),
     ("list_event_endpoints", "items"): Grows("an account has at most MAX_ENDPOINTS"),
     ("list_integrations", "items"): Grows("an account has at most MAX_EVER"),

@@ -77,9 +77,17 @@ def test_an_answer_shows_calls_and_listeners_to_their_readers_alone(house: House
     keys = {scope: house.client(house.key_for(tenant.name, scope)) for scope in SCOPES}
     # A note is changed and deleted by the key that made it alone.
     note = keys["links:write"].post(tenant.url(f"/recordings/{heard}/notes"), json={"at": 0}).json()["id"]
+    at = tenant.url("/calls/known/pauses")
+    pause = keys["recordings:pause"].post(at, json={}).json()["id"]
     found, answered = {}, set()
     for door in [*sorted(waiting), *sorted(DOORS.keys() - waiting.keys() - set(LAST)), *LAST]:
-        names = {"recording": waiting.get(door, heard), "link": link, "call_ref": "known", "note": note}
+        names = {
+            "recording": waiting.get(door, heard),
+            "link": link,
+            "call_ref": "known",
+            "note": note,
+            "pause": pause,
+        }
         answer = send(keys[DOORS[door][0]], tenant.name, door, **names)
         if answer.is_success:
             answered.add(door)

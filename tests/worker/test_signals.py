@@ -12,6 +12,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.signals import Signal, Work
 from vault.database.stores.consent.consent import Pause
 from vault.database.transaction import Transaction
+from vault.domain.recordings.pause import RecordingPause
 from vault.domain.recordings.recording import Lease, State
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.playback.link_request import LinkRequest
@@ -125,6 +126,7 @@ def story(house: House) -> Iterator[Step]:
     yield from published()
     yield "settle acts", later
     yield "pause", lambda: pause(house)
+    yield "recording pause", lambda: pause_while_it_goes_on(house)
     yield "rewrite", lambda: jobs.rewrite_store.begin(actor="operator")
     yield "mark recordings", jobs.rewrite_store
 
@@ -157,6 +159,16 @@ async def leave_delivery(house: House) -> None:
         tx.wake(Work.SEND_CALLBACKS)
 
     await house.database.write(leave)
+
+
+async def pause_while_it_goes_on(house: House) -> None:
+    """Pause the recording of a call, so that the worker must look at it."""
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    begun = RecordingPause(
+        id="pse_1", account_id=house.account.id, call_ref="c", connection_id=None, reason="card", asked_at=at,
+        asked_by="key_test", expires_at=at,
+    )  # fmt: skip
+    await house.database.write(lambda tx: tx.recording_pauses.add(begun, again_in=timedelta()))
 
 
 async def pause(house: House) -> None:

@@ -33,6 +33,7 @@ class Work(StrEnum):
     DELETE_AT_SOURCE = "delete_at_source"
     RECONCILE = "reconcile"
     PAUSE_RECORDINGS = "pause_recordings"
+    RECORDING_PAUSES = "recording_pauses"
     REQUESTS = "requests"
     SEND_CALLBACKS = "send_callbacks"
     OUTBOX = "outbox"

@@ -60,6 +60,7 @@ from vault.database.stores.recordings.evidence import EvidenceRows
 from vault.database.stores.recordings.object_checks import ObjectCheckRows
 from vault.database.stores.recordings.provider_copies import ProviderCopyRows
 from vault.database.stores.recordings.recording_notes import NoteRows
+from vault.database.stores.recordings.recording_pauses import RecordingPauseRows
 from vault.database.stores.recordings.recording_queue import QueueRows
 from vault.database.stores.recordings.recordings import RecordingRows
 from vault.database.stores.registers import RegisterRows
@@ -153,6 +154,7 @@ class Transaction:
     recordings = _Store(RecordingRows)
     recording_notes = _Store(NoteRows)
     card_data = _Store(CardDataRows)
+    recording_pauses = _Store(RecordingPauseRows)
     queue = _Store(QueueRows)
     provider_copies = _Store(ProviderCopyRows)
     object_checks = _Store(ObjectCheckRows)

@@ -8,7 +8,7 @@ from typing import Literal
 Prefix = Literal[
     "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb",
     "hold", "appr", "req", "reg", "cons", "lkey", "cut", "srch", "note",
-    "idp", "role", "per", "pkey", "inv", "ptok", "pusr", "pgrp", "http", "ep", "dlv", "int", "hnd", "prp",
+    "idp", "role", "per", "pkey", "inv", "ptok", "pusr", "pgrp", "http", "ep", "dlv", "int", "hnd", "prp", "pse",
 ]  # fmt: skip
 
 #: Random bytes in an id; a UUID has the same length.

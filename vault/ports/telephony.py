@@ -171,10 +171,22 @@ class Provider(ABC):
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
         """Return the request that pauses a call's recording. Default: None, the provider is not asked to pause.
 
-        The provider responds 2xx if it paused, and 4xx if the call has ended or is not being recorded. A platform
-        with call documents needs none: a document decides before a recording starts.
+        ``pause_state`` reads the response. The request is for the recording that runs now, and asks for silence in the
+        place of the audio where the platform has that choice, so that times stay true.
         """
         return None
+
+    def resume_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request that lets a paused recording go on. Default: None, as for ``pause_request``."""
+        return None
+
+    def pause_state(self, reply: RestReply, *, paused: bool) -> bool:  # noqa: ARG002 - the default
+        """Return whether a response to one of the two says that the recording is ``paused``, or goes on if not.
+
+        Default: the status of HTTP. A platform that says the state of the recording is believed by that, since it may
+        answer 200 and change nothing.
+        """
+        return reply.status // 100 == 2  # noqa: PLR2004 - the class of success
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
         """Return the request that starts recording like ``Record``. Default: None, a document or the platform does it.

@@ -29,6 +29,7 @@ from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.watch_access import WatchAccess
+from vault.services.recordings.pause_recordings import PauseRecordings
 from vault.services.recordings.remove_erased import RemoveErased, RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.adopt_deliveries import AdoptDeliveries
@@ -61,6 +62,8 @@ class Jobs:
     watch_connections: WatchConnections
     #: Ask a provider to pause a recording, or to delete its copy.
     provider_requests: ProviderRequests
+    #: End pauses of recordings, and repeat what a provider did not answer.
+    pause_recordings: PauseRecordings
     #: Write the missing end events of sessions that are over.
     end_sessions: EndSessions
     #: Tell accounts who heard unusually many recordings.

@@ -42,6 +42,10 @@ class SimulatedProvider(ABC):
         """Take the base URL of the REST API and the media."""
         self.base = base
         self.copies: list[Copy] = []
+        #: The names of calls whose recording is paused.
+        self.paused: set[str] = set()
+        #: Whether a command to pause is obeyed; else it is answered with the state that stays.
+        self.obeys = True
 
     @property
     @abstractmethod
@@ -86,6 +90,14 @@ class SimulatedProvider(ABC):
         """Return the webhook with a changed body, so that its signature is invalid."""
         more = b" " if webhook.headers["Content-Type"].startswith("application/json") else b"&Forged=1"
         return replace(webhook, body=webhook.body + more)
+
+    def change_pause(self, call_ref: str, *, paused: bool) -> bool:
+        """Pause the recording of a call or let it go on, if it obeys; return whether it is paused now."""
+        if self.obeys and paused:
+            self.paused.add(call_ref)
+        elif self.obeys:
+            self.paused.discard(call_ref)
+        return call_ref in self.paused
 
     def find(self, ref: str) -> Copy | None:
         """Return the recording with that id, unless it was deleted."""

@@ -123,9 +123,11 @@ class TwilioApiProvider(SteeredProvider):
         home = f"{self.prefix}/Accounts/{self.account}"
         if asked.method == "GET" and asked.path == f"{home}/Recordings.json":
             return self._list(asked)
-        begin = re.fullmatch(re.escape(home) + r"/Calls/([0-9A-Za-z-]+)/Recordings\.json", asked.path)
-        if asked.method == "POST" and begin:
-            return self._begin(asked, begin[1])
+        call = re.fullmatch(
+            re.escape(home) + r"/Calls/([0-9A-Za-z-]+)/Recordings(/Twilio\.CURRENT)?\.json", asked.path
+        )
+        if asked.method == "POST" and call:
+            return self._change(asked, call[1]) if call[2] else self._begin(asked, call[1])
         match = re.fullmatch(
             re.escape(home) + r"/Recordings/([0-9A-Za-z-]+)(?:\.(json|wav|mp3))?", asked.path
         )
@@ -159,6 +161,18 @@ class TwilioApiProvider(SteeredProvider):
             "status": "in-progress",
         }
         return json_reply(201, recording)
+
+    def _change(self, asked: VaultRequest, call_ref: str) -> Reply:
+        """Pause the recording of a running call, or let it go on, and return its state."""
+        form = parse_qs(asked.body.decode("ascii", "replace"))
+        status = form.get("Status", [""])[0]
+        if call_ref not in self._running:
+            return _missing()
+        if status not in ("paused", "in-progress") or form.get("PauseBehavior", ["silence"]) != ["silence"]:
+            return _error(400, 21220, "Status is not paused or in-progress, or PauseBehavior is not silence")
+        paused = self.change_pause(call_ref, paused=status == "paused")
+        recording = {"account_sid": self.account, "call_sid": call_ref, "channels": 2}
+        return json_reply(200, {**recording, "status": "paused" if paused else "in-progress"})
 
     def _inbound(self, call: SimulatedCall) -> list[tuple[str, dict[str, str]]]:
         """Return the events of a call that the platform answers and connects to an agent's client."""

@@ -44,7 +44,7 @@ from vault.web.routes import (
 )
 from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key, usage
 from vault.web.routes.approvals import approvals
-from vault.web.routes.calls import calls, metadata, webhooks
+from vault.web.routes.calls import calls, metadata, pauses, webhooks
 from vault.web.routes.consent import consent, notices, rules
 from vault.web.routes.handover import handovers, integrations
 from vault.web.routes.playback import link_keys, links
@@ -64,8 +64,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, deliveries, closure, limits, usage, calls, find_recordings, recordings, card_data, metadata,
-    recording_notes, consent, requests, callback, notices, rules, links, link_keys, holds,
+    webhooks, accounts, deliveries, closure, limits, usage, calls, pauses, find_recordings, recordings, card_data,
+    metadata, recording_notes, consent, requests, callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, event_deliveries, events, integrations, handovers,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, members, provisioning,
     player_links, sessions, player_notes, doorways, html, node,

@@ -11,6 +11,7 @@ from vault.domain.field_types import FromOne, Later
 SourcePolicy = Literal["keep", "stored", "refused", "always"]
 Scope = Literal[
     "ingest",
+    "recordings:pause",
     "recordings:read",
     "links:write",
     "settings:write",

@@ -25,8 +25,8 @@ SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
     "auditor": frozenset({"audit:read"}),
     "admin": frozenset(
         {
-            "ingest", "recordings:read", "links:write", "settings:write", "privacy:write", "audit:read",
-            "keys:write", "retention:write", "holds:write", "approvals:write", "quarantine:listen",
+            "ingest", "recordings:pause", "recordings:read", "links:write", "settings:write", "privacy:write",
+            "audit:read", "keys:write", "retention:write", "holds:write", "approvals:write", "quarantine:listen",
         }
     ),
     "operator": frozenset({"*"}),

@@ -77,7 +77,7 @@ class ProviderRequests:
         request = provider.pause_request(wanted.call_ref, opened.access(self.clock()))
         if request is None:
             return True
-        return (await self.rest.send(request)).status // 100 == 2  # noqa: PLR2004 - the class of success
+        return provider.pause_state(await self.rest.send(request), paused=True)
 
     def _pause_done(self, tx: Transaction, wanted: Pause, *, paused: bool) -> None:
         tx.pauses.done(wanted)

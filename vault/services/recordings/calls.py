@@ -26,6 +26,7 @@ from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.erase_call import await_erasure, erase_recordings, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.lifecycle.guards import forbid_held_call
+from vault.services.recordings.pause_recordings import PauseRecordings
 from vault.services.shared.approval_gate import Approved, require_approval
 from vault.services.shared.missing_recordings import calls_without_recording
 from vault.services.shared.paced import paced
@@ -85,6 +86,8 @@ class Calls:
     sealed_metadata: SealedMetadata
     #: Changes that of a call.
     metadata: ChangeMetadata
+    #: Pauses the recording of one that goes on, by the provider's command.
+    pauses: PauseRecordings
     chain: EvidenceChain
     clock: Clock
 

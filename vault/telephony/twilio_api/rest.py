@@ -71,6 +71,15 @@ class Rest:
         headers = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
         return replace(request, headers=headers, body=urlencode(form).encode("ascii"))
 
+    def change_recording(self, call_ref: str, form: Mapping[str, str]) -> RestRequest | None:
+        """Build the request that pauses the recording that runs, or lets it go on; None for a malformed id."""
+        if REF.fullmatch(call_ref) is None:
+            return None
+        path = f"{self.prefix}/Accounts/{self.account}/Calls/{call_ref}/Recordings/Twilio.CURRENT.json"
+        request = self.request("POST", path)
+        headers = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
+        return replace(request, headers=headers, body=urlencode(form).encode("ascii"))
+
     def list_path(self, since: datetime, cursor: str | None) -> str:
         """Return the path of a page: the first from the day of ``since`` on, or the path in ``cursor``."""
         accounts = f"{self.prefix}/Accounts/{self.account}/Recordings"
@@ -117,6 +126,14 @@ class Rest:
             headers=self.basic() if known or is_own(parsed) else {},
             hosts=tuple(dict.fromkeys((*hosts, origin.host))),
         )
+
+
+def has_status(reply: RestReply, status: str) -> bool:
+    """Return whether a response says that a recording has this status."""
+    try:
+        return reply_object(reply).get("status") == status
+    except FetchFailed:
+        return False
 
 
 def found(announcement: Announcement, reply: RestReply) -> Announcement:

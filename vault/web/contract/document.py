@@ -56,6 +56,7 @@ _PARAMETERS = {
     "endpoint": "The id of the event endpoint.",
     "integration": "The id of the integration.",
     "handover": "The id of the hand-over.",
+    "pause": "The id of the pause.",
     "proposal": "The id of the proposal.",
     "note": "The id of the note, in the response that made it.",
     "member": "The id of the member.",

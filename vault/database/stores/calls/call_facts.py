@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from vault.database.schema.calls import call_facts, call_terms
+from vault.database.schema.card_data import recording_pauses
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.schema.retention import pending_call_erasures
@@ -129,7 +130,7 @@ class CallFactRows(Rows):
         return facts, len(rows) - len(facts)
 
     def forget_call(self, account_id: str, call_ref: str, *, held: Collection[Hold]) -> None:
-        """Delete the rows of a call, its search terms, its metadata, and the stored answers that show it.
+        """Delete the rows of a call, its search terms, pauses, metadata, and the stored answers that show it.
 
         Raises Held if there is a hold on the call.
         """
@@ -137,7 +138,7 @@ class CallFactRows(Rows):
             raise Held([hold.id for hold in held])
         forget_answers_on_call(self._db, account_id, call_ref)
         forget_metadata_of_call(self._db, account_id, call_ref)
-        for table in (call_facts, call_terms):
+        for table in (call_facts, call_terms, recording_pauses):
             mine = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
             self._db.execute(delete(table).where(mine))
         note_call_change(self._db, account_id, call_ref, erased=True)

@@ -86,6 +86,7 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         **_log(),
         Work.RECONCILE: "SELECT min(reconcile_not_before) FROM connections",
         Work.PAUSE_RECORDINGS: "SELECT min(not_before) FROM pauses",
+        Work.RECORDING_PAUSES: "SELECT min(not_before) FROM recording_pauses",
         Work.REQUESTS: (
             "SELECT min(at) FROM (SELECT coalesce(next_try_at, 0) AS at FROM person_requests"  # noqa: S608 - our own states
             f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}' UNION ALL"

@@ -10,7 +10,7 @@ RecordingEvent = Literal[
     "recording.conflict", "recording.sent_again", "recording.restricted", "recording.unrestricted",
     "recording.erasing", "recording.erased", "recording.objects_deleted", "recording.tampered",
     "recording.missing", "call.erased", "call.pending_erasure", "recording.missed",
-    "source.deleted", "source.delete_failed", "source.kept", "evidence.read", "recording.paused",
+    "source.deleted", "source.delete_failed", "source.kept", "evidence.read", "recording.paused", "recording.resumed",
     "recording.pending_erasure", "recording.contact_ended", "recording.contact_end_withdrawn",
     "recording.redacted", "redaction.dismissed",
     "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
@@ -117,6 +117,10 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
     "recording.paused": EventRules(
         closes=ClosesNothing("the platform paused, or did not; the refusal of the recording closes"),
         replay="nothing", needs_permission=True, grants=None, sentence="Recording paused{why}",
+    ),
+    "recording.resumed": EventRules(
+        closes=ClosesNothing("the platform goes on, or does not; a pause closes nothing"),
+        replay="nothing", needs_permission=True, grants=None, sentence=NoSentence.OF_NO_RECORDING,
     ),
     "recording.pending_erasure": EventRules(
         closes=Closing(content="none", until="leaf", subject="recording_id"),

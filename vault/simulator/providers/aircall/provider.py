@@ -20,6 +20,7 @@ from vault.simulator.provider import SimulatedProvider, json_body, same
 
 _CALL = re.compile(r"/v1/calls/([0-9]+)")
 _MEDIA = re.compile(r"/companies/42/recordings/call-([0-9]+)-[0-9a-f]+\.mp3")
+_PAUSE = re.compile(r"/v1/calls/([0-9]+)/(pause|resume)_recording")
 _DELETE = re.compile(r"/v1/calls/([0-9]+)/(?:recording|voicemail)")
 _AGENT = "Robin Fields"
 #: Events after the end of the call.
@@ -113,9 +114,19 @@ class Aircall(SimulatedProvider):
         if asked.method == "GET" and (match := _CALL.fullmatch(asked.path)):
             copy = self._call(match[1])
             return _missing() if copy is None else json_reply(200, {"call": self._with_media(copy)})
+        if asked.method == "POST" and (match := _PAUSE.fullmatch(asked.path)):
+            return self._change(asked, match[1], paused=match[2] == "pause")
         if asked.method == "DELETE" and (match := _DELETE.fullmatch(asked.path)):
             return self._delete(asked, match[1])
         return _missing()
+
+    def _change(self, asked: VaultRequest, ref: str, *, paused: bool) -> Reply:
+        """Pause or resume the recording of a call; one that does not obey is on a number without recording: 405."""
+        if not asked.headers.get("content-type", "").startswith("application/json"):
+            return _error(400, "Bad request", "Send Content-Type: application/json.")
+        if self.change_pause(ref, paused=paused) != paused:
+            return _error(405, "Method Not Allowed", "Recording is disabled on this number.")
+        return Reply(status=204)
 
     def _delete(self, asked: VaultRequest, ref: str) -> Reply:
         if not asked.headers.get("content-type", "").startswith("application/json"):

@@ -21,6 +21,7 @@ from vault.simulator.presigned import PresignedMedia
 from vault.simulator.provider import SimulatedProvider, json_body
 
 _ONE = re.compile(r"/v2/recordings/([0-9a-f-]{36})")
+_COMMAND = re.compile(r"/v2/calls/(v3:[0-9A-Za-z_-]+)/actions/record_(pause|resume)")
 CONNECTION = "1494404757140276705"
 _MEDIA = re.compile(r"/telephony-recorder-prod/([0-9a-f-]{36})\.(?:wav|mp3)")
 
@@ -108,6 +109,10 @@ class Telnyx(SimulatedProvider):
             return self._media.answer(asked, self.find(match[1]), "audio/wav")
         if not secrets.compare_digest(asked.bearer or "", self._api_key):
             return _error(401, "10009", "Authentication failed")
+        if asked.method == "POST" and (match := _COMMAND.fullmatch(asked.path)):
+            # Whether it obeys or not: this command has no other answer.
+            self.change_pause(match[1], paused=match[2] == "pause")
+            return json_reply(200, {"data": {"result": "ok"}})
         if asked.method == "GET" and asked.path == "/v2/recordings":
             return self._list(asked)
         match = _ONE.fullmatch(asked.path)

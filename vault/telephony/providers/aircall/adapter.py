@@ -197,6 +197,12 @@ class Aircall(Provider):
             return None
         return _request("POST", f"/v1/calls/{call_ref}/pause_recording", access)
 
+    def resume_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return ``POST /v1/calls/{id}/resume_recording``; it answers like the pause."""
+        if CALL_ID.fullmatch(call_ref) is None:
+            return None
+        return _request("POST", f"/v1/calls/{call_ref}/resume_recording", access)
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for Aircall's dashboard or its ``POST /v1/webhooks``."""
         return {

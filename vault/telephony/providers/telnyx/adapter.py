@@ -56,6 +56,8 @@ from vault.telephony.twilio_api import events
 
 REST = "https://api.telnyx.com"
 HOSTS = ("s3.amazonaws.com", "api.telnyx.com")
+#: A call_control_id, which commands name; a TeXML call has it as its CallSid.
+CONTROL_ID = re.compile(r"v[0-9]:[0-9A-Za-z_-]{1,190}", re.ASCII)
 #: Telnyx's buckets as virtual-hosted S3 URLs, in any region.
 BUCKET = re.compile(r"telephony-recorder-[a-z0-9-]{1,63}\.s3(?:\.[a-z0-9-]{1,32})?\.amazonaws\.com")
 
@@ -215,6 +217,21 @@ class Telnyx(Provider):
         """Return the reader and writer of TeXML, for TeXML applications."""
         return texml.FLOW
 
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return ``record_pause`` of a TeXML call; None for a leg's id, of which Telnyx takes no command."""
+        return _command("record_pause", call_ref, access)
+
+    def resume_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return ``record_resume``, as above."""
+        return _command("record_resume", call_ref, access)
+
+    def pause_state(self, reply: RestReply, *, paused: bool) -> bool:  # noqa: ARG002 - the answer is the same
+        """Return whether Telnyx took the command: ``{"data": {"result": "ok"}}``. It says no state."""
+        try:
+            return member(reply_object(reply), "data").get("result") == "ok"
+        except (FetchFailed, Invalid):
+            return False
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for the Voice API application in Mission Control."""
         return {
@@ -249,6 +266,14 @@ def _request(method: str, target: str, access: Access) -> RestRequest:
     base, key = rest_base(access, REST), access.credentials.get("api_key", "")
     headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
     return RestRequest(method=method, url=base + target, headers=headers, hosts=rest_hosts(base))
+
+
+def _command(name: str, call_ref: str, access: Access) -> RestRequest | None:
+    if CONTROL_ID.fullmatch(call_ref) is None:
+        return None
+    request = _request("POST", f"/v2/calls/{call_ref}/actions/{name}", access)
+    headers = {**request.headers, "Content-Type": "application/json"}
+    return replace(request, headers=headers, body=b"{}")
 
 
 def _next_page(answer: Json) -> str | None:

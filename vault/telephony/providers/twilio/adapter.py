@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
+from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestReply, RestRequest
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments, CredentialField, Credentials
 from vault.telephony.http.url import PORTS, MediaUrl
@@ -155,6 +155,21 @@ class Twilio(TwilioApiProvider):
     def resends_refused(self) -> bool:
         """Return True: it retries five times by the URL's suffix, and the vault reconciles with its list."""
         return True
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return ``POST .../Calls/{id}/Recordings/Twilio.CURRENT``, with silence while it is paused.
+
+        Source: twilio.com/docs/voice/api/recording, "Update a Recording". It calls no webhook.
+        """
+        return self.rest(access).change_recording(call_ref, {"Status": "paused", "PauseBehavior": "silence"})
+
+    def resume_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return the same request with the status in-progress."""
+        return self.rest(access).change_recording(call_ref, {"Status": "in-progress"})
+
+    def pause_state(self, reply: RestReply, *, paused: bool) -> bool:
+        """Return whether the response has the status that was asked for."""
+        return rest.has_status(reply, "paused" if paused else "in-progress")
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for TwiML or the console, and Twilio's behaviour on retries and deletion."""

@@ -38,6 +38,7 @@ _TITLES: Final[dict[str, str]] = translatable(
         "source.kept": "Platform's copy kept",
         "evidence.read": "Evidence read",
         "recording.paused": "Recording paused during the call",
+        "recording.resumed": "Recording goes on after a pause",
         "recording.pending_erasure": "Erasure of a recording waits",
         "recording.contact_ended": "Contact ended",
         "recording.contact_end_withdrawn": "End of a contact taken back",

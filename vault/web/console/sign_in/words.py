@@ -20,6 +20,7 @@ ROLE_WORDS: Final[Mapping[Role, str]] = translatable(
 SCOPE_WORDS: Final[Mapping[Scope, str]] = translatable(
     {
         "ingest": "Reports calls and uploads recordings; for platforms.",
+        "recordings:pause": "Pauses the recording of a running call, and lets it go on; for agents' desktops.",
         "recordings:read": "Finds recordings and hears them.",
         "links:write": "Makes links for listeners, and revokes them.",
         "settings:write": "Changes the recording switch, consent, notices, limits and platforms.",
