@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import Tenant
-from tests.support.web_house import House
+from tests.support.web_house import AUDIO, House
 
 
 @pytest.mark.parametrize(("algorithm", "shown"), [("Ed25519", "of-ed25519"), ("ES256", "of-es256")])
@@ -78,3 +78,54 @@ def test_the_settings_of_a_platform_have_the_labels_of_the_form(house: House, te
     assert "\u201cShared key SID\u201d and \u201cShared key\u201d" in page
     assert "next_url" not in page
     assert "shared_key" not in page
+
+
+def test_an_act_on_the_audio_of_a_notice_keeps_what_is_typed(house: House, tenant: Tenant):
+    """The file goes with the fields of the text, which are saved; so does the removal. A wrong field stops both."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/consent/notices"
+    draft = {"language": "en", "audience": "caller", "mode": "announce", "text": "Before."}
+    made = client.post(path, data=form_of(client.get(f"{path}/new"), path) | draft)
+    page = made.headers["location"].partition("?")[0]
+    for form in re.findall(r"<form .*?</form>", client.get(page).text, re.DOTALL):
+        assert ('type="file"' in form) == ('name="text"' in form)
+
+    def typed(text: str) -> dict[str, str]:
+        return form_of(client.get(page), page) | draft | {"text": text, "beep": "none"}
+
+    sound = {"file": ("a.wav", AUDIO, "audio/wav")}
+    assert client.post(f"{page}/audio", data=typed("Typed, with a file."), files=sound).status_code == 303
+    shown = client.get(page).text
+    assert "Typed, with a file.</textarea>" in shown
+    assert "<audio " in shown
+    wrong = client.post(f"{page}/audio/removal", data=typed("Typed.") | {"language": "??"})
+    assert (wrong.status_code, 'id="wrong-language"' in wrong.text) == (422, True)
+    assert "Typed.</textarea>" in wrong.text
+    assert client.post(f"{page}/audio/removal", data=typed("Typed, without.")).status_code == 303
+    shown = client.get(page).text
+    assert "Typed, without.</textarea>" in shown
+    assert "<audio " not in shown
+
+
+def test_who_engages_a_recipient_is_chosen_by_name(house: House, tenant: Tenant):
+    """Neither itself nor one that has ended can be chosen, but the one that is; no field asks for an id."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/registers/recipients"
+    entry = {"role": "processor", "purpose": "Hosting", "country": "FR", "since": "2026-01-01"}
+
+    def enter(name: str, **more: str) -> str:
+        sent = form_of(client.get(f"{path}/new"), path) | entry | {"title": name} | more
+        made = client.post(path, data=sent)
+        assert made.status_code == 303, made.text
+        return made.headers["location"].partition("?")[0]
+
+    def offered(page: str) -> list[str]:
+        found = re.search(r'<select id="field-parent".*?</select>', client.get(page).text, re.DOTALL)
+        assert found is not None
+        return re.findall(r">([^<]+)</option>", found[0])
+
+    first = enter("Hosting Co")
+    second = enter("Backup Co", parent=first.rpartition("/")[2])
+    assert offered(first) == ["the account", "Backup Co"]
+    end = form_of(client.get(first), f"{first}/end") | {"name": tenant.name, "until": ""}
+    assert client.post(f"{first}/end", data=end).status_code == 303
+    assert offered(f"{path}/new") == ["the account", "Backup Co"]
+    assert offered(second) == ["the account", "Hosting Co"]

@@ -132,6 +132,7 @@ async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
 
     async def upload() -> str:
         asked = checked(PromptQuery, {"beep": form.text("beep") or "none"})
+        await _save_typed(here, form, notice)
         audio = fields.get("file", b"")
         await here.vault.consent.notices.set_audio(
             here.account_id, notice, audio, asked.wish(), actor=here.actor
@@ -146,6 +147,7 @@ async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
 @acts(router, "/consent/notices/{notice}/audio/removal", again=show_notice)
 async def remove_notice_audio(here: Setting, notice: NoticeId) -> str:
     """Remove the audio of a draft: the platform then speaks the text."""
+    await _save_typed(here, here.form, notice)
     await here.vault.consent.notices.remove_audio(here.account_id, notice, actor=here.actor)
     return _path(notice)
 
@@ -183,6 +185,13 @@ async def delete_draft(here: Setting, notice: NoticeId) -> str:
     here.confirm()
     await here.vault.consent.notices.delete(here.account_id, notice, actor=here.actor)
     return f"{TAB.path}?done=notice_deleted"
+
+
+async def _save_typed(here: Here, form: Form, notice: str) -> None:
+    """Save a draft as it is typed, if the form has its fields: nothing typed is lost by an act on the audio."""
+    if form.text("language"):
+        body = checked(NoticeIn, _body(form))
+        await here.vault.consent.notices.change(here.account_id, notice, body.wish(), actor=here.actor)
 
 
 def _path(notice_id: str, done: str = "notice_saved") -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
-from vault.domain.registers.checks import PART
+from vault.domain.folded_text import folded
+from vault.domain.registers.checks import MAX_RECIPIENTS, PART
 from vault.domain.registers.entries import Entry, Recipient
 from vault.web.console.acts import acts
 from vault.web.console.forms import Form, changes, checked, country_code, entries
@@ -155,5 +156,18 @@ async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | N
         contracts=translated_pairs(CONTRACTS.items()),
         parts=[(part, part_words(part)) for part in parts],
         covered=covered,
+        parents=await _parents(here, values.get("parent", ""), one),
         values={"other_covers": "\n".join(others), **values},
     )
+
+
+async def _parents(here: Here, chosen: str, one: Entry[Recipient] | None) -> list[tuple[str, str]]:
+    """Return the recipients that can engage this one, by name: those that have not ended, and the chosen one."""
+    found = await here.vault.registers.recipients.page(here.account_id, before=None, limit=MAX_RECIPIENTS)
+    others = [entry for entry in found if one is None or entry.id != one.id]
+    names = [
+        (entry.id, entry.content.name)
+        for entry in others
+        if entry.content.until is None or entry.id == chosen
+    ]
+    return sorted(names, key=lambda pair: folded(pair[1]))
