@@ -137,3 +137,26 @@ async def test_a_session_that_a_pooler_shares_hears_nothing(
         assert not await ear.state()
         token = await postgresql.write(lambda tx: tx.singleton_leases.claim("job", lease=LEASE))
         assert "." not in (token or "")
+
+
+async def test_a_listener_sleeps_until_a_notification_arrives(
+    postgresql: PostgresqlDatabase, other_node: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+):
+    """Psycopg's own wait would wake each process ten times a second, more than all its polls."""
+    ear, waits = Ear(), list[object]()
+    original = psycopg.AsyncConnection.wait
+
+    async def wait(connection, generator, *options, **how):
+        waits.append(connection)
+        return await original(connection, generator, *options, **how)
+
+    async with other_node.signals.delivered_to(ear):
+        assert await ear.state()
+        monkeypatch.setattr(psycopg.AsyncConnection, "wait", wait)
+        for number in (1, 2):
+            waits.clear()
+            await asyncio.sleep(0)
+            async with asyncio.timeout(20):
+                await postgresql.write(lambda tx: tx.wake(Work.INGEST))
+            assert await ear.number(Work.INGEST, number) == number
+            assert set(waits) <= {postgresql.signals._sender}

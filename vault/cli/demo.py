@@ -21,14 +21,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from vault import structured_log
 from vault.control.commands import ask
 from vault.errors import StartRefused
 from vault.rfc3339 import write_rfc3339
 from vault.server.asgi import app_of, serve
 from vault.server.http_limits import check_address, server_config
+from vault.server.waiting_server import WaitingServer
 from vault.settings import Settings, read_settings
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -63,7 +62,7 @@ async def _run(host: str, port: int, *, once: bool) -> None:
     async with _media_server(SAMPLE.read_bytes()) as media_url:
         settings = replace(settings, media_allow=(*settings.media_allow, media_url.split("/")[2]))
         app = app_of(settings, worker=True)
-        server = uvicorn.Server(server_config(app, host=host, port=port, stop_seconds=2))
+        server = WaitingServer(server_config(app, host=host, port=port, stop_seconds=2))
         serving = asyncio.create_task(serve(app, server))
         try:
             await _until_started(server, serving, port)
@@ -77,7 +76,7 @@ async def _run(host: str, port: int, *, once: bool) -> None:
                 await serving
 
 
-async def _until_started(server: uvicorn.Server, serving: "asyncio.Task[None]", port: int) -> None:
+async def _until_started(server: WaitingServer, serving: "asyncio.Task[None]", port: int) -> None:
     while not server.started:
         if serving.done():
             # The reason is on standard error: the port is in use, or the vault refused to start.

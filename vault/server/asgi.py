@@ -24,6 +24,7 @@ from vault.composition.adapters import utc_now
 from vault.composition.assemble import assemble
 from vault.control.socket import control_socket
 from vault.server.health_port import health_port
+from vault.server.waiting_server import WaitingServer
 from vault.settings import Settings, read_settings
 from vault.web.app import Hosting, build
 from vault.web.http.readiness import Readiness
@@ -82,7 +83,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
     return build(hosting, utc_now, lifespan)
 
 
-class Server(uvicorn.Server):
+class Server(WaitingServer):
     """uvicorn's server with a drain period: at a stop signal it notifies the app and keeps serving for a while."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, *, drain_seconds: float) -> None:
@@ -90,12 +91,6 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen until stopped."""
-        self._loop = asyncio.get_running_loop()
-        await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, with a limit on unsent bytes in the kernel, which connections inherit."""
@@ -127,7 +122,7 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI, server: uvicorn.Server, *, listening: socket.socket | None = None, health: int | None = None
+    app: FastAPI, server: WaitingServer, *, listening: socket.socket | None = None, health: int | None = None
 ) -> None:
     """Assemble the vault, then listen until stopped. Raises the errors of assembling, above all StartRefused.
 

@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import uvicorn
-
 from vault.server.http_limits import server_config
+from vault.server.waiting_server import WaitingServer
 from vault.services.service import Vault
 from vault.web.app import build_health
 from vault.web.http.readiness import Readiness
 
 
-class _Quiet(uvicorn.Server):
+class _Quiet(WaitingServer):
     """A server that does not handle signals; the process does."""
 
     @contextmanager

@@ -190,10 +190,14 @@ class PostgresqlSignals(Signals):
         self.holder = self._number
         self._connected(remote=True)
         try:
-            async for notification in session.notifies():
-                signals = _parse(notification.payload, but=self._number)
-                for receiver in list(self._receivers):
-                    receiver.receive(signals)
+            while True:
+                # What arrived with the answer to LISTEN is covered by the poll at the connection.
+                session.pgconn.consume_input()
+                while (notification := session.pgconn.notifies()) is not None:
+                    signals = _parse(notification.extra.decode(), but=self._number)
+                    for receiver in list(self._receivers):
+                        receiver.receive(signals)
+                await _readable(session)
         except _LOST as error:
             _LOG.info("database.signals_lost", error=type(error).__name__)
         finally:
@@ -214,6 +218,16 @@ async def _refuse_pooled(session: AsyncConnection[Any]) -> None:
     row = await (await session.execute("SELECT pg_backend_pid()")).fetchone()
     if row is None or row[0] != session.info.backend_pid:
         raise _PooledError
+
+
+async def _readable(session: AsyncConnection[Any]) -> None:
+    """Return when the server has sent something, or has gone. psycopg's own wait wakes ten times a second."""
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(session.fileno(), arrived.set)
+    try:
+        await arrived.wait()
+    finally:
+        loop.remove_reader(session.fileno())
 
 
 def _parse(payload: str, *, but: int) -> list[Signal]:
