@@ -37,3 +37,25 @@ def test_an_erasure_says_how_many_a_hold_keeps(house: House, tenant: Tenant):
     assert tenant.http.post(tenant.url("/holds"), json=hold).status_code < 300
     page = entered(client, tenant)
     assert "erase (0 of 1 recording)</option>" in client.get(page).text
+
+
+def test_a_request_that_is_partly_fulfilled_names_what_was_kept(house: House, tenant: Tenant):
+    """By the time of the call and its number, with the reason; what was granted is not there."""
+    recording, client = called(tenant), sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    client.post(f"{page}/verification", data={"nonce": "v", "method": "login", "at": "2026-02-02T11:00"})
+    law = {
+        "code": "erased",
+        f"verdict.{recording}": "kept_legal_obligation",
+        "statute": "MiFID II art. 16(7)",
+    }
+    checked = client.post(f"{page}/decision/check", data=law | {"reason": "the law of our licence"})
+    form = form_of(checked, f"{page}/decision") | {"name": tenant.name}
+    assert client.post(f"{page}/decision", data=form).status_code == 303
+    text = wait_for(client, page, "Download the receipt")
+    found = re.search(r'id="kept-caption".*?</table>', text, re.DOTALL)
+    assert found is not None
+    rows = re.findall(r"<tr>.*?</tr>", found[0].partition("<tbody>")[2], re.DOTALL)
+    assert len(rows) == 1
+    assert "keep: a law requires it (MiFID II art. 16(7))" in rows[0]
+    assert re.search(r"Call of <time[^>]*>[^<]*</time> with \+33612345678", rows[0]) is not None

@@ -33,6 +33,7 @@ from vault.web.console.requests.words import (
     codes_of,
     counted_codes,
     is_paused,
+    kept_by,
     kind_title,
     reference_of,
     words_of,
@@ -148,6 +149,7 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
         not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
         recording_states=RECORDING_STATES,
         most=SHOWN,
+        kept=kept_by(shown),
         parts=await _parts(here.vault, shown),
         values={"at": moment_value(now), "told_at": moment_value(now), **here.form.values()},
     )

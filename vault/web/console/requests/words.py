@@ -208,6 +208,20 @@ def effects(
     return [*shown, (translated(_HELD), len(held), 0, False)] if held else shown
 
 
+def kept_by(request: Request) -> list[tuple[str, str]]:
+    """Return what a decision did not grant: ids of recordings, and empty for a call without one, each with why."""
+    ruling = None if request.personal is None else request.personal.ruling
+    if ruling is None or request.kind == "closure":
+        return []
+    names = [*((one, one) for one in ruling.recordings), *((ref, "") for ref in ruling.calls)]
+    kept = [(shown, ruling.verdict_on(name)) for name, shown in names]
+    return [
+        (shown, words_of(verdict.code) + (f" ({verdict.statute})" if verdict.statute else ""))
+        for shown, verdict in kept
+        if verdict.code not in GRANTING[request.kind]
+    ]
+
+
 def provides(kind: Kind, ruling: RulingRequest) -> bool:
     """Return whether a decision puts anything into a package."""
     verdicts = (ruling.default, *ruling.verdicts.values())
