@@ -64,19 +64,22 @@ def reach(house: House, system: CrmSystem, loses_creation: list[bool]) -> Simula
     return peer
 
 
-async def activated(house: House, system: CrmSystem, *loses_creation: bool) -> SimulatedCrm:
-    """Activate a system whose contact has the customer's number, as a person wrote it."""
+async def activated(
+    house: House, system: CrmSystem, *loses_creation: bool, by_app: bool = False
+) -> SimulatedCrm:
+    """Activate a system whose contact has the customer's number, as a person wrote it; with OAuth where it must be."""
+    by_app |= system.key_field is None
     await set_home(house)
     peer = reach(house, system, list(loses_creation))
     contact = peer.add_contact("06 12 34 56 78", CUSTOMER, "612345678")
     peer.open_parent(contact)
     wanted = IntegrationChange(key=peer.key, settings=peer.settings)
-    if system.key_field is None:
+    if by_app:
         entered = {name: value for name, value in peer.settings.items() if name not in _LEARNT}
         wanted = IntegrationChange(client=client_of(peer), settings=entered)
     verbs = house.vault.handover
     view = await verbs.integrations.activate(house.account.id, system.name, wanted, vendor=VENDOR, **ME)
-    if system.key_field is None:
+    if by_app:
         begun = await verbs.authorizations.begin(house.account.id, view.integration.id, **ME)
         query = {name: values[0] for name, values in parse_qs(urlsplit(begun.url).query).items()}
         said = {"state": query["state"], "code": peer.tokens.approve(query), "error": None}

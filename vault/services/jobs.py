@@ -18,6 +18,7 @@ from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.events.publish_events import PublishEvents
 from vault.services.handover.follow_log import FollowLog
 from vault.services.handover.keep_grants import KeepGrants
+from vault.services.handover.revoke_grants import RevokeGrants
 from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
@@ -88,6 +89,7 @@ class Jobs:
     publish_events: PublishEvents
     #: Refresh tokens of integrations that nobody uses, where they would die of that.
     keep_grants: KeepGrants
+    revoke_grants: RevokeGrants
     #: Hand over what the log says became available, and what waits for that.
     follow_log: FollowLog
     #: Move deliveries of callbacks that an older release left into the outbox.

@@ -92,7 +92,10 @@ class Salesforce(CrmSystem):
         return CodeFlow(
             authorize=lambda settings: _login(settings) + "/services/oauth2/authorize",
             token=lambda settings: _login(settings) + "/services/oauth2/token",
-            revoke=lambda settings: _login(settings) + "/services/oauth2/revoke",
+            revoke=lambda settings: (
+                (_instance(settings) if INSTANCE.name in settings else _login(settings))
+                + "/services/oauth2/revoke"
+            ),
             scopes=("api", "refresh_token"),
             learn=_learn,
         )

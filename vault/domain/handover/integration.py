@@ -66,6 +66,11 @@ class StoredIntegration:
     set_up_at: datetime
 
     @property
+    def is_revoking(self) -> bool:
+        """Return whether it has ended, and its grant is kept until the system has revoked it."""
+        return self.state == "ended" and self.sealed != ""
+
+    @property
     def sends(self) -> bool:
         """Return whether calls are handed over now."""
         return self.state == "active" and self.unauthorized_since is None

@@ -6,7 +6,7 @@ An erasure does not wait for it: its own transaction has everything removed.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -22,8 +22,11 @@ from vault.domain.ids import new_id
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.registers.entries import Recipient
 from vault.ports.clock import Clock
+from vault.ports.crm import CrmSystem
 from vault.services.handover.recipient import end_vendor
+from vault.services.handover.revoke_grants import kept_grant
 from vault.services.registers.sealed_entries import SealedEntries
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.end_integration import end_integration, log_end
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job, SharedJob
 
@@ -44,6 +47,8 @@ class FollowLog:
     """Hand over what becomes available."""
 
     database: Database
+    data_keys: AccountDataKeys
+    systems: Mapping[str, CrmSystem]
     recipients: SealedEntries[Recipient]
     clock: Clock
 
@@ -73,7 +78,8 @@ class FollowLog:
         while await self.database.write(queue_some):
             pass
         for one in await self.database.read(lambda tx: tx.integrations.ending(_INTEGRATIONS)):
-            await self.database.write(lambda tx: _end(tx, one))  # noqa: B023 - awaited here
+            grant = await kept_grant(self.data_keys, self.systems, one)
+            await self.database.write(lambda tx: _end(tx, one, grant))  # noqa: B023 - awaited here
             await end_vendor(
                 self.recipients, one.account_id, one.recipient_id, until=self.clock().date(), actor="worker"
             )
@@ -159,11 +165,11 @@ def queue_some(tx: Transaction) -> bool:
     return is_more
 
 
-def _end(tx: Transaction, integration: StoredIntegration) -> None:
+def _end(tx: Transaction, integration: StoredIntegration, grant: str) -> None:
     tx.lock_account(integration.account_id, exclusive=True)
     if tx.integrations.get(integration.account_id, integration.id) != integration:
         return
-    log_end(tx, end_integration(tx, integration, removes=False), actor="worker")
+    log_end(tx, end_integration(tx, integration, removes=False, grant=grant), actor="worker")
 
 
 def _desired(integration: StoredIntegration, recording: Recording) -> Desired:

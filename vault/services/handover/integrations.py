@@ -23,6 +23,7 @@ from vault.ports.clock import Clock
 from vault.ports.crm import CrmSystem
 from vault.services.handover.credentials import IntegrationChange, changed_secrets
 from vault.services.handover.recipient import Vendor, end_vendor, enter_vendor, recipient_of
+from vault.services.handover.revoke_grants import kept_grant
 from vault.services.handover.stored_integration import (
     access_of,
     find_integration,
@@ -170,15 +171,22 @@ class Integrations:
         """
         event: EventType = "integration.removing" if removes else "integration.ended"
 
-        def end(tx: Transaction) -> None:
+        def end(tx: Transaction, before: StoredIntegration, grant: str) -> bool:
             tx.lock_account(account_id, exclusive=True)
             stored = find_integration(tx, account_id, integration_id)
             if stored.state == "ended" or (removes and stored.state == "removing"):
                 tx.closing_acts.recall(account_id, event, integration_id)
-                return
-            log_end(tx, end_integration(tx, stored, removes=removes), actor=actor)
+                return True
+            if not removes and stored.sealed != before.sealed:
+                return False
+            log_end(tx, end_integration(tx, stored, removes=removes, grant=grant), actor=actor)
+            return True
 
-        await self.database.write(end)
+        is_done = False
+        while not is_done:
+            before = await self.database.read(lambda tx: find_integration(tx, account_id, integration_id))
+            grant = "" if removes else await kept_grant(self.data_keys, self.systems, before)
+            is_done = await self.database.write(lambda tx: end(tx, before, grant))  # noqa: B023 - awaited here
         view = await self.read(account_id, integration_id)
         if view.integration.state == "ended":
             await self._end_vendor(view.integration, actor)

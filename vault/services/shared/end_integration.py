@@ -8,23 +8,27 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.handover.integration import StoredIntegration
 
 
-def end_integration(tx: Transaction, integration: StoredIntegration, *, removes: bool) -> StoredIntegration:
+def end_integration(
+    tx: Transaction, integration: StoredIntegration, *, removes: bool, grant: str = ""
+) -> StoredIntegration:
     """End it and delete its credentials, or let everything be removed before that it has handed over.
 
-    Return it as it is then. The caller holds the account's exclusive lock, and appends the event.
+    ``grant`` is what stays sealed of it until the system has revoked its grant. Return it as it is then. The caller
+    holds the account's exclusive lock, and appends the event.
     """
     now = tx.now()
     ended = replace(integration, state="removing" if removes else "ended", changed_at=now, set_up_at=now)
-    tx.integrations.put(ended if removes else replace(ended, sealed=""))
+    tx.integrations.put(ended if removes else replace(ended, sealed=grant))
     return ended
 
 
-def log_integration(tx: Transaction, type_: EventType, integration: StoredIntegration, actor: str) -> None:
+def log_integration(
+    tx: Transaction, type_: EventType, integration: StoredIntegration, actor: str, *, more: str = ""
+) -> None:
     """Append what was done with an integration to the log."""
+    result = "/".join([integration.id, *([more] if more else [])])
     tx.events.append(
-        AccessEvent(
-            type=type_, at=tx.now(), account_id=integration.account_id, actor=actor, result=integration.id
-        )
+        AccessEvent(type=type_, at=tx.now(), account_id=integration.account_id, actor=actor, result=result)
     )
 
 

@@ -120,6 +120,8 @@ class SimulatedCrm(ABC):
     def _reply(self, asked: VaultRequest) -> Reply:
         if asked.path == self.tokens.path:
             return self.tokens.answer(asked)
+        if asked.path == self.tokens.revoke_path:
+            return self.tokens.revocation(asked)
         if not self.is_authentic(asked):
             return self.unauthorized()
         try:

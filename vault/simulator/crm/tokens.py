@@ -18,6 +18,8 @@ class TokenServer:
     """Grants tokens to one registered client."""
 
     path: str
+    #: Where a token is revoked (RFC 7009); None: nowhere.
+    revoke_path: str | None = None
     client_in: Literal["body", "header", "json"] = "body"
     #: A refresh token is valid once, and ends the access token that came with it.
     rotates: bool = False
@@ -61,6 +63,14 @@ class TokenServer:
         """End every token, as an admin does who removes the app."""
         self.access.clear()
         self.refresh.clear()
+
+    def revocation(self, asked: VaultRequest) -> Reply:
+        """Answer a request to revoke a token: with it everything ends that came of it."""
+        form = dict(parse_qsl(asked.body.decode()))
+        if asked.method != "POST" or form.get("token") not in self.refresh | self.access:
+            return json_reply(400, {"error": "invalid_token"})
+        self.revoke()
+        return json_reply(200, {})
 
     def answer(self, asked: VaultRequest) -> Reply:
         """Answer a request for tokens (RFC 6749, 4.1.3 and 6)."""

@@ -151,6 +151,8 @@ class IntegrationOut(BaseModel):
     created_at: MomentOut
     changed_at: MomentOut
     changed_by: str
+    #: It has ended, and the vault asks the system to revoke what a person has granted, for a day at most.
+    revoking: bool
     #: Since when the system refuses the key, or nobody has authorized it. Nothing is sent, and removals wait, until a
     #: PATCH sets another key, or somebody authorizes it.
     unauthorized_since: MomentOut | None
@@ -174,7 +176,7 @@ class IntegrationOut(BaseModel):
             policy=HandoverPolicyBody.of(one.policy), description=secrets.description,
             recipient=one.recipient_id,
             created_at=one.created_at, changed_at=one.changed_at, changed_by=one.changed_by,
-            unauthorized_since=one.unauthorized_since, succeeded_at=view.succeeded_at,
+            revoking=one.is_revoking, unauthorized_since=one.unauthorized_since, succeeded_at=view.succeeded_at,
             failing_since=view.writes.failing_since, blocked_until=view.writes.blocked_until,
             removals_failing_since=view.removals.failing_since, handovers=dict(view.counts),
         )  # fmt: skip

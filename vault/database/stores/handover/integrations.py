@@ -115,6 +115,12 @@ class IntegrationRows(Rows):
         rows = self._db.execute(query.order_by(_I.granted_at).limit(limit)).mappings()
         return [integration_of_row(row) for row in rows]
 
+    def revoking(self, after: str, limit: int) -> Sequence[StoredIntegration]:
+        """Return integrations that have ended and whose grants are kept, by their ids ``after`` one."""
+        query = select(integrations).where(_I.state == "ended", _I.sealed != "", _I.id > after)
+        rows = self._db.execute(query.order_by(_I.id).limit(limit)).mappings()
+        return [integration_of_row(row) for row in rows]
+
     def _set(self, integration_id: str, **values: object) -> None:
         self._db.execute(update(integrations).where(_I.id == integration_id).values(values))
 

@@ -30,7 +30,7 @@ class SimulatedHubSpot(SimulatedCrm):
 
     def token_server(self) -> TokenServer:
         """Return its rules: a refresh token stays valid."""
-        return TokenServer(path="/oauth/2026-09/token")
+        return TokenServer(path="/oauth/2026-09/token", revoke_path="/oauth/2026-09/token/revoke")
 
     @property
     def settings(self) -> Mapping[str, str]:

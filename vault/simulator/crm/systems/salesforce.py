@@ -34,7 +34,9 @@ class SimulatedSalesforce(SimulatedCrm):
     def token_server(self) -> TokenServer:
         """Return its rules: the reply names the organization's host, and no life."""
         extra: dict[str, object] = {"instance_url": "https://example.my.salesforce.com", "id": "simulated"}
-        return TokenServer(path="/services/oauth2/token", expires_in=None, extra=extra)
+        return TokenServer(
+            path="/services/oauth2/token", revoke_path="/services/oauth2/revoke", expires_in=None, extra=extra
+        )
 
     @property
     def settings(self) -> Mapping[str, str]:

@@ -28,6 +28,7 @@ class SimulatedZoho(SimulatedCrm):
         extra: dict[str, object] = {"api_domain": "https://www.zohoapis.eu"}
         return TokenServer(
             path="/oauth/v2/token",
+            revoke_path="/oauth/v2/token/revoke",
             has_pkce=False,
             expires_in=3600,
             error_status=200,

@@ -164,6 +164,7 @@ _TITLES: Final[dict[str, str]] = translatable(
         "integration.ended": "Integration ended",
         "integration.needs_authorization": "System refuses the credentials of its integration",
         "integration.back_filled": "Earlier calls handed over",
+        "integration.revoked": "Grant of an ended integration revoked, or given up",
         "handover.looked_up": "Number looked up in another system",
         "handover.sent": "Call handed over to another system",
         "handover.stands": "Record stands in another system",

@@ -1,0 +1,118 @@
+"""Case 39: what a person has granted is revoked at the system once its integration has ended."""
+
+import pytest
+from sqlalchemy import update
+
+from tests.handover.handing import ME, call, follow, hand_over, logged, states
+from tests.handover.test_systems import activated
+from tests.support.service_house import LONG_AGO, House
+from vault.crm.registry import SYSTEMS
+from vault.database.schema.handover import integrations
+from vault.domain.handover.integration import StoredIntegration
+from vault.services.audit_log.access_log import EventFilter
+from vault.services.handover.credentials import IntegrationChange
+from vault.simulator.crm.crm import Fault, SimulatedCrm
+from vault.simulator.exchange import json_reply
+
+_BY_NAME = {one.name: one for one in SYSTEMS}
+_REVOKED_AT = [one.name for one in SYSTEMS if one.oauth is not None and one.oauth.revoke is not None]
+
+
+async def stored(house: House) -> StoredIntegration:
+    """Return the one integration."""
+    (found,) = await house.database.read(lambda tx: tx.integrations.of_account(house.account.id))
+    return found
+
+
+async def end(house: House, *, removes: bool) -> None:
+    """End it, and let everything be removed."""
+    verbs, mine = house.vault.handover.integrations, await stored(house)
+    await verbs.end(house.account.id, mine.id, removes=removes, **ME)
+    await hand_over(house, rounds=3)
+    await follow(house)
+
+
+async def results(house: House) -> list[str]:
+    """Return how the revocation ended, by the log."""
+    await house.database.write(lambda tx: tx.tree.settle())
+    read = house.vault.audit_log.access_log.list_events
+    page = await read(house.account.id, EventFilter(), start=0, limit=1000)
+    events = [logged.event for logged, _ in page.items]
+    return [(one.result or "").split("/")[1] for one in events if one.type == "integration.revoked"]
+
+
+def asked_to_revoke(peer: SimulatedCrm) -> list[int]:
+    """Return the places of the requests for a revocation."""
+    return [place for place, one in enumerate(peer.asked) if one.path == peer.tokens.revoke_path]
+
+
+@pytest.mark.parametrize("name", _REVOKED_AT)
+async def test_case_39_a_grant_is_revoked_after_the_last_removal(house: House, name: str):
+    """What stands there is removed with the grant, then it is revoked, and nothing of it is kept."""
+    peer = await activated(house, _BY_NAME[name], by_app=True)
+    await call(house)
+    await hand_over(house, rounds=2)
+    await end(house, removes=True)
+    assert await states(house) == ["absent"]
+    ended = await stored(house)
+    assert ended.state == "ended"
+    assert ended.is_revoking
+    assert peer.tokens.refresh
+    await house.vault.jobs.revoke_grants.run()
+    assert asked_to_revoke(peer) == [len(peer.asked) - 1]
+    assert not peer.tokens.refresh | peer.tokens.access
+    assert (await stored(house)).sealed == ""
+    assert (await results(house)) == ["revoked"]
+    await house.vault.jobs.revoke_grants.run()
+    assert len(asked_to_revoke(peer)) == 1
+
+
+async def test_a_revocation_is_tried_for_a_day(either: House):
+    """While nobody answers the grant is kept, sealed; after a day it is deleted, and the log says so."""
+    peer = await activated(either, _BY_NAME["zoho"])
+    await end(either, removes=False)
+    run = either.vault.jobs.revoke_grants.run
+    for status in (503, 429):
+        peer.faults.append(Fault(reply=json_reply(status, {}), part="revoke"))
+        await run()
+        assert (await stored(either)).is_revoking
+    assert "integration.revoked" not in await logged(either)
+    query = update(integrations).values(changed_at=LONG_AGO)
+    await either.database.write(lambda tx: tx.connection.execute(query) and None)
+    peer.faults.append(Fault(reply=json_reply(503, {}), part="revoke"))
+    await run()
+    assert not (await stored(either)).is_revoking
+    assert await results(either) == ["unanswered"]
+
+
+async def test_a_grant_that_is_not_valid_any_more_is_not_asked_for_again(either: House):
+    """The system refuses the revocation: the admin has ended the grant there before."""
+    peer = await activated(either, _BY_NAME["salesforce"])
+    peer.tokens.revoke()
+    await end(either, removes=False)
+    await either.vault.jobs.revoke_grants.run()
+    assert not (await stored(either)).is_revoking
+    assert await results(either) == ["refused"]
+
+
+@pytest.mark.parametrize("name", ["freshdesk", "zendesk"])
+async def test_nothing_is_kept_that_no_system_revokes(either: House, name: str):
+    """A static key, and a grant of a system without such a request, are deleted with the end itself."""
+    await activated(either, _BY_NAME[name])
+    await end(either, removes=False)
+    assert (await stored(either)).sealed == ""
+    assert "integration.revoked" not in await logged(either)
+
+
+async def test_what_is_kept_has_no_description(either: House):
+    """What a person typed about the integration goes with its end."""
+    await activated(either, _BY_NAME["zoho"])
+    verbs = either.vault.handover.integrations
+    (view,) = await verbs.list(either.account.id)
+    await verbs.change(
+        either.account.id, view.integration.id, IntegrationChange(description="Sales of the north"), **ME
+    )
+    await end(either, removes=False)
+    (view,) = await verbs.list(either.account.id)
+    assert view.integration.is_revoking
+    assert view.secrets.description == ""
