@@ -59,3 +59,19 @@ def test_a_request_that_is_partly_fulfilled_names_what_was_kept(house: House, te
     assert len(rows) == 1
     assert "keep: a law requires it (MiFID II art. 16(7))" in rows[0]
     assert re.search(r"Call of <time[^>]*>[^<]*</time> with \+33612345678", rows[0]) is not None
+
+
+def test_an_objection_by_a_request_shows_its_reference(house: House, tenant: Tenant):
+    """A link to the request by what the account calls it, and no id."""
+    called(tenant)
+    client = sign_in(house, tenant.name)
+    page = entered(client, tenant, kind="objection", reference="letter 17")
+    client.post(f"{page}/verification", data={"nonce": "v", "method": "login", "at": "2026-02-02T11:00"})
+    form = form_of(client.post(f"{page}/decision/check", data={"code": "restricted"}), f"{page}/decision")
+    assert client.post(f"{page}/decision", data=form | {"name": tenant.name}).status_code == 303
+    wait_for(client, page, "Download the receipt")
+    listed = client.get(f"/console/accounts/{tenant.name}/consent/objections").text
+    cell = re.search(r"<td[^>]*>request (.*?)</td>", listed)
+    assert cell is not None
+    assert f'href="{page}"' in cell[1]
+    assert re.sub(r"<[^>]*>", "", cell[1]) == "letter 17"

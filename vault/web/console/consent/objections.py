@@ -1,5 +1,6 @@
 """Numbers that must not be recorded: list, enter, look up, and end. Numbers stand in no address."""
 
+import re
 from typing import Annotated, Final
 
 from fastapi import Response
@@ -18,6 +19,8 @@ TAB: Final = Tab(SECTION, TABS, "/consent/objections")
 Guarding = Annotated[Here, needs("privacy:write")]
 _PAGE: Final = 50
 _MAX_NUMBER: Final = 64
+#: The reason of an objection that a request of a person entered (vault/services/requests/execute_requests.py).
+_BY_REQUEST: Final = re.compile(r"request (req_[0-9a-f]{32})")
 
 
 @router.get("/consent/objections")
@@ -75,6 +78,13 @@ async def _page(here: Here, history: object = None) -> Response:
         objections=found,
         following=found[-1].id if len(found) == _PAGE else None,
         history=history,
+        request_of=_request_of,
         values=sent if history is None else {},
         sought={} if history is None else sent,
     )
+
+
+def _request_of(reason: str | None) -> str | None:
+    """Return the request that entered an objection; None if somebody entered it by hand."""
+    found = _BY_REQUEST.fullmatch(reason or "")
+    return None if found is None else found[1]
