@@ -43,6 +43,10 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("services/backup/request_objects.py", "restore"): _EACH_READS,
     ("services/backup/request_objects.py", "_restore"): _EACH_READS,
     ("services/consent/record_consent.py", "_store"): _IN_A_TRANSACTION,
+    ("services/handover/follow_log.py", "queue"): _EACH_WRITES,
+    ("services/handover/follow_log.py", "queue_some"): _IN_A_TRANSACTION,
+    ("services/handover/follow_log.py", "follow"): _IN_A_TRANSACTION,
+    ("services/handover/follow_log.py", "_follow_account"): _IN_A_TRANSACTION,
 }  # fmt: skip
 _LOOPS = (ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
