@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.console import MARKUP, furnished, nonce_of, sign_in
-from tests.support.tenant import Tenant
+from tests.support.tenant import Tenant, tone
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import recordings
 from vault.web.console.playback.listen import draw
@@ -230,12 +230,31 @@ def test_recordings_are_found_by_their_retention_class(house: House):
 
 
 def test_a_part_of_an_agents_name_offers_the_whole_names(house: House):
-    """Names are found only whole; the other filters stay."""
+    """Where several have it; the other filters stay. One alone is found at once, and so it is without accents."""
     tenant, ids = furnished(house)
+    for call, name in (("e1", "Émilie Lindqvist"), ("z1", "Zoë Lindqvist")):
+        facts = {"direction": "inbound", "from": "+12025550123", "to": "+14155550143", "agent": name}
+        facts["started_at"] = "2026-01-20T09:30:00Z"
+        put = house.admin.put(tenant.url(f"/calls/{call}"), json=facts)
+        assert put.status_code == 200, put.text
+        ids[name] = tenant.put(tone(1.0), call=call, ref=call).json()["id"]
+        tenant.wait(ids[name])
     client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/recordings"
     found = client.post(f"{base}/search", data={"agent": "LINDQ", "state": "available"})
     page = client.get(found.headers["location"]).text
-    assert re.findall(r'name="agent" value="([^"]+)">', page) == ["Marta Lindqvist"]
+    assert re.findall(r'name="agent" value="([^"]+)">', page) == [
+        "Marta Lindqvist",
+        "Zoë Lindqvist",
+        "Émilie Lindqvist",
+    ]
+    for part in ("emi", "EMILIE lind", "émi"):
+        one = client.get(client.post(f"{base}/search", data={"agent": part}).headers["location"]).text
+        assert "These are recordings of Émilie Lindqvist" in one, part
+        assert [ids[name] in one for name in ("Émilie Lindqvist", "Zoë Lindqvist", "kept-1")] == [
+            True,
+            False,
+            False,
+        ]
     assert '<input type="hidden" name="state" value="available">' in page
     whole = client.post(f"{base}/search", data={"agent": "Marta Lindqvist", "state": "available"})
     listed = client.get(whole.headers["location"]).text

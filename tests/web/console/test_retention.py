@@ -119,6 +119,23 @@ def test_a_conflict_asks_for_a_decision(house: House, tenant: Tenant):
     assert "the maximum applies. Reason: the shorter one" in shown.text
 
 
+def test_before_a_release_stands_what_follows(house: House, tenant: Tenant):
+    """What nothing erases stays, and why: without a policy for good, with one until it says."""
+    tenant.uploaded(AUDIO)
+    held = {"name": "Acme", "reason": "a claim", "covers": {"all": True}}
+    hold = tenant.http.post(tenant.url("/holds"), json=held).json()["id"]
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/holds/{hold}/release/preview"
+    page = client.post(path).text
+    assert "erases 0 recordings, for good" in page
+    assert "1 more stays: this account has no retention policy, so nothing erases it by time" in page
+    policy = {"classes": [{"class": "quality", "purpose": "Train staff", "period": "P6M"}]}
+    preview = house.admin.post(tenant.url("/retention-policy/preview"), json=policy).json()
+    headers = {"Preview-Digest": preview["digest"]}
+    set_it = house.admin.put(tenant.url("/retention-policy"), json=policy, headers=headers)
+    assert set_it.status_code == 200, set_it.text
+    assert "1 more stays until" in client.post(path).text
+
+
 def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Tenant):
     """Each form runs once; the same key cannot approve; the reason is text."""
     client = sign_in(house, tenant.name)
@@ -144,7 +161,9 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     shown = client.post(f"{hold}/release/preview")
     form = form_of(shown, f"{hold}/release")
     assert client.post(f"{hold}/release", data=form | {"name": "x"}).status_code == 422
-    asked = client.post(f"{hold}/release", data=form | {"name": tenant.name})
+    said = form | {"name": tenant.name, "approval_reason": "the claim is settled"}
+    assert "the claim is settled" in client.post(f"{hold}/release", data=said | {"name": "x"}).text
+    asked = client.post(f"{hold}/release", data=said)
     assert asked.headers["location"].endswith("release_asked")
     assert "another person approves" in client.get(hold).text
     (approval,) = tenant.http.get(tenant.url("/approvals")).json()["items"]
@@ -170,6 +189,7 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     assert other.post(f"{path}/approvals/{approval['id']}", data={"nonce": "2"}).status_code == 404
     assert other.post(decision, data=said | {"nonce": "3"}).status_code == 422
     assert "binds" in client.get(hold).text
+    assert "the claim is settled" in other.get(decision).text
     assert other.post(decision, data=said | {"nonce": "4", "name": tenant.name}).status_code == 303
     assert "released, still binds" in client.get(hold).text
     assert tenant.types().count("hold.placed") == 1

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from fastapi import Response
 
 from vault.domain.calls.metadata import MAX_VALUE
-from vault.domain.folded_text import folded
+from vault.domain.folded_text import without_marks
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
+from vault.services.recordings.recordings import RecordingView
 from vault.web.console.acts import comes_back
 from vault.web.console.forms import see_other
 from vault.web.console.here import Here, needs
@@ -83,21 +84,29 @@ async def post_search(here: Reading) -> Response:
     return see_other(f"{here.allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
 
 
-async def _list(here: Here, asked: _Asked) -> Response:
+async def _found(here: Here, asked: _Asked, agent: str | None) -> Sequence[RecordingView]:
     values = asked.values
-    views = await here.vault.recordings.recordings.page(
+    return await here.vault.recordings.recordings.page(
         here.account_id,
         recording_filter(values),
         number=values.get("number") or None,
-        agent=values.get("agent") or None,
+        agent=agent,
         agents=here.allowed.agents,
         metadata=[key_and_value(values["metadata"], "metadata")] if values.get("metadata") else (),
         before=read_cursor(asked.cursor),
         limit=_PAGE_SIZE + 1,
     )
+
+
+async def _list(here: Here, asked: _Asked) -> Response:
+    values = asked.values
+    agent = values.get("agent") or None
+    views = await _found(here, asked, agent)
+    if not views and agent:
+        asked = replace(asked, agents=await _agents_like(here, agent))
+        if len(asked.agents) == 1:
+            views = await _found(here, asked, asked.agents[0])
     shown = views[:_PAGE_SIZE]
-    if not views and values.get("agent"):
-        asked = replace(asked, agents=await _agents_like(here, values["agent"]))
     following = None
     if len(views) > _PAGE_SIZE:
         last = shown[-1].recording
@@ -111,7 +120,7 @@ async def _list(here: Here, asked: _Asked) -> Response:
 
 
 async def _agents_like(here: Here, part: str) -> Sequence[str]:
-    """Return agents of the newest recordings that this session may see, whose names have this part.
+    """Return agents of the newest recordings that this session may see, whose names have this part, but for accents.
 
     Names are found by a keyed hash of the whole name; of a part there is none.
     """
@@ -125,7 +134,7 @@ async def _agents_like(here: Here, part: str) -> Sequence[str]:
         limit=_LOOKED_AT,
     )
     names = {view.facts.agent for view in views if view.facts.agent}
-    return sorted(name for name in names if folded(part) in folded(name))[:_MAX_AGENTS]
+    return sorted(name for name in names if without_marks(part) in without_marks(name))[:_MAX_AGENTS]
 
 
 def recording_filter(values: dict[str, str]) -> RecordingFilter:
