@@ -25,6 +25,7 @@ GOOD = {
     "rendition": False,
     "echo": None,
     "keyed_digits": [],
+    "silences": [],
 }
 
 
@@ -86,6 +87,13 @@ FRAMES = {
     "digits-of-no-length": description(keyed_digits=[["digits", 500, 500]]),
     "digits-with-a-number": description(keyed_digits=[["digits", 500, 600, 4111]]),
     "digits-at-a-fraction": description(keyed_digits=[["digits", 500.5, 600]]),
+    "silences-in-disorder": description(silences=[[500, 600], [100, 200]]),
+    "silences-at-the-end": description(silences=[[990, 1001]]),
+    "silences-before-the-beginning": description(silences=[[-1, 10]]),
+    "silences-of-no-length": description(silences=[[500, 500]]),
+    "silences-at-a-fraction": description(silences=[[500.5, 600]]),
+    "silences-with-more": description(silences=[[500, 600, 1]]),
+    "silences-too-many": description(silences=[[2 * at, 2 * at + 1] for at in range(201)]),
     "digits-too-many": description(keyed_digits=[["digits", 2 * at, 2 * at + 1] for at in range(101)]),
     "echo-number": description(echo=1),
     "echo-text": description(echo="x"),

@@ -94,3 +94,22 @@ def test_a_stored_waveform_is_read_back():
         waveform = Waveform(peaks=peaks, loudness=levels)
         assert read_waveform(waveform.stored, 2) == waveform
     assert read_waveform(peaks[0], 1) == Waveform(peaks=peaks[:1], loudness=())
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_silences_of_all_channels_are_found(rate: int, channels: int) -> None:
+    """To the sample where blocks are short: not where one channel has sound, and not below two seconds."""
+    samples = np.full((20 * rate, channels), 500, np.int16)
+    for begin, end, height in ((2, 3.5, 0), (5, 8, 0), (10, 12, -16), (14, 17, 17)):
+        samples[round(begin * rate) : round(end * rate)] = height
+    samples[7 * rate, -1] = 300
+    peaks = Peaks(channels)
+    for start in range(0, len(samples), 1000):
+        peaks.add(samples[start : start + 1000])
+    found = [(one.begin_ms, one.end_ms) for one in peaks.silences(rate)]
+    near = 1000 * peaks.width / rate
+    assert len(found) == 2
+    for (begin, end), (first, last) in zip(found, ((5000, 7000), (10_000, 12_000)), strict=True):
+        assert abs(begin - first) <= near
+        assert abs(end - last) <= near

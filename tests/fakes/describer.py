@@ -37,6 +37,8 @@ class FakeDescriber:
     max_duration: float = MAX_DURATION
     #: Whether the channels of what is rendered have an echo of each other.
     has_echo: bool = False
+    #: Whether to find silences, by the real function.
+    find_silences: bool = False
     #: What was found, job by job.
     described: list[Description] = field(default_factory=list)
 
@@ -72,6 +74,9 @@ class FakeDescriber:
         if find_digits:
             real_one = decoding.describe(io.BytesIO(bytes(data)), find_digits=True)
             description = replace(description, keyed_digits=real_one.keyed_digits)
+        if self.find_silences:
+            real_one = decoding.describe(io.BytesIO(bytes(data)))
+            description = replace(description, silences=real_one.silences)
         if always:
             await rendition.write(bytes(data[:44]))
             await rendition.write(bytes(data[44:]))

@@ -31,6 +31,7 @@ from vault.domain.recordings.media import (
     loudness_points,
     plays_in_browsers,
 )
+from vault.domain.recordings.silence import Silence
 from vault.errors import Undecodable
 
 #: Samples per block of the resampler's output.
@@ -192,8 +193,7 @@ def describe(
                 sequences.add(block)
         if peaks is None:
             raise Undecodable(Reason.BROKEN if decoding.errors else Reason.NO_SAMPLES)
-        claimed = decoding.claimed_duration()
-        estimated = decoding.estimated_duration()
+        claimed, estimated = decoding.claimed_duration(), decoding.estimated_duration()
     duration = _without_padding(decoding, claimed)
     return Description(
         container=decoding.container,
@@ -206,6 +206,7 @@ def describe(
         peaks=peaks.result(),
         loudness=peaks.loudness(loudness_points(duration)),
         rendition=_needs_rendition(decoding, duration, estimated),
+        silences=_heard(peaks.silences(decoding.sample_rate), duration),
         keyed_digits=() if sequences is None else _within(sequences.end(), duration),
     )
 
@@ -255,6 +256,12 @@ def _without_padding(decoding: Pass, claimed: float | None) -> float:
 
 def _within(found: Sequence[FoundDigits], duration: float) -> tuple[FoundDigits, ...]:
     """Return found digits that begin before the end of the recording; a codec's padding is no part of it."""
+    longest = math.ceil(duration * 1000)
+    return tuple(replace(one, end_ms=min(one.end_ms, longest)) for one in found if one.begin_ms < longest)
+
+
+def _heard(found: Sequence[Silence], duration: float) -> tuple[Silence, ...]:
+    """Return silences that begin before the end of the recording, as ``_within`` does."""
     longest = math.ceil(duration * 1000)
     return tuple(replace(one, end_ms=min(one.end_ms, longest)) for one in found if one.begin_ms < longest)
 

@@ -10,6 +10,7 @@ from vault.audio import codecs
 from vault.audio.protocol import refuse
 from vault.domain.recordings.card_data import KINDS, MAX_FOUND, FoundDigits
 from vault.domain.recordings.media import BUCKETS, Description, loudness_points
+from vault.domain.recordings.silence import MAX_SILENCES, Silence
 from vault.errors import DescriberCrashed
 
 #: Fields of a description that are one text in base64 for each channel.
@@ -22,6 +23,7 @@ def description_payload(description: Description) -> bytes:
     for name in _BASE64:
         fields[name] = [base64.b64encode(channel).decode() for channel in fields[name]]
     fields["keyed_digits"] = [[one.kind, one.begin_ms, one.end_ms] for one in description.keyed_digits]
+    fields["silences"] = [[one.begin_ms, one.end_ms] for one in description.silences]
     return json.dumps(fields).encode()
 
 
@@ -37,6 +39,7 @@ def read_description(payload: bytes, *, max_duration: float) -> Description:
         fields["keyed_digits"] = tuple(
             FoundDigits(kind=kind, begin_ms=begin, end_ms=end) for kind, begin, end in fields["keyed_digits"]
         )
+        fields["silences"] = tuple(Silence(begin_ms=begin, end_ms=end) for begin, end in fields["silences"])
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise DescriberCrashed("The describer sent a description that cannot be parsed.") from error
     description = Description(**fields)
@@ -46,6 +49,7 @@ def read_description(payload: bytes, *, max_duration: float) -> Description:
     _check_loudness(description)
     _check_echo(description)
     _check_digits(description)
+    _check_silences(description)
     return description
 
 
@@ -104,6 +108,19 @@ def _check_echo(description: Description) -> None:
     flags = [type(flag) for flag in description.echo]
     if description.channels == 1 or flags != [bool] * description.channels:
         refuse()
+
+
+def _check_silences(description: Description) -> None:
+    """Refuse silences that are not in order within the recording, and more than MAX_SILENCES."""
+    if len(description.silences) > MAX_SILENCES:
+        refuse()
+    last, longest = 0, math.ceil(description.duration * 1000)
+    for one in description.silences:
+        if type(one.begin_ms) is not int or type(one.end_ms) is not int:
+            refuse()
+        if not last <= one.begin_ms < one.end_ms <= longest:
+            refuse()
+        last = one.end_ms
 
 
 def _check_digits(description: Description) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.silence import MAX_SILENCES, MIN_SILENCE_MS, SILENT, Silence
 
 #: Maximum number of blocks: 1 MiB for two channels.
 CAPACITY = 1 << 17
@@ -81,6 +82,25 @@ class Peaks:
         rounded = np.clip((pairs.astype(np.int32) + 128) >> 8, -128, 127).astype(np.int8)
         return tuple(rounded[:, :, channel].tobytes() for channel in range(rounded.shape[2]))
 
+    def silences(self, sample_rate: int) -> tuple[Silence, ...]:
+        """Return where all channels are silent for MIN_SILENCE_MS and more: the MAX_SILENCES longest, in order.
+
+        As of ``result``, an edge is off by at most one block: half a second in 10 hours at 8 kHz.
+        """
+        low, high = self.low[: self.count], self.high[: self.count]
+        silent = np.all((low >= -SILENT) & (high <= SILENT), axis=1)
+        runs = (
+            Silence(
+                begin_ms=begin * self.width * 1000 // sample_rate,
+                end_ms=end * self.width * 1000 // sample_rate,
+            )
+            for begin, end in _runs(silent)
+        )
+        found = sorted(
+            (run for run in runs if run.length_ms >= MIN_SILENCE_MS), key=lambda run: -run.length_ms
+        )
+        return tuple(sorted(found[:MAX_SILENCES], key=lambda run: run.begin_ms))
+
     def loudness(self, points: int) -> tuple[bytes, ...]:
         """Return one entry per channel: ``points`` root mean squares as unsigned bytes, 255 is full scale.
 
@@ -94,6 +114,12 @@ class Peaks:
         means = np.add.reduceat(power, edges) / np.add.reduceat(lengths, edges)[:, None]
         levels = np.minimum(np.rint(np.sqrt(means) * (_LOUDEST / _FULL_SCALE)), _LOUDEST).astype(np.uint8)
         return tuple(levels[:, channel].tobytes() for channel in range(levels.shape[1]))
+
+
+def _runs(silent: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first block of each run of silent ones, and the one after its last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _squares(samples: Samples) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.domain.recordings.card_data import FoundDigits
+from vault.domain.recordings.silence import Silence
 
 #: Maximum size of a recording's audio: of an upload, and of media at a provider.
 MAX_AUDIO_BYTES = 2 * 1024**3
@@ -73,6 +74,8 @@ class Description:
     echo: tuple[bool, ...] | None = None
     #: Sequences of keyed digits, in order, MAX_FOUND at most; none where nobody looked for them.
     keyed_digits: tuple[FoundDigits, ...] = ()
+    #: Where all channels are silent, in order, MAX_SILENCES at most.
+    silences: tuple[Silence, ...] = ()
 
     @property
     def damaged(self) -> bool:

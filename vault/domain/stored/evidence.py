@@ -29,7 +29,9 @@ from vault.rfc3339 import write_rfc3339
 SALT_BYTES = 32
 _VERSION = 2
 #: The kind of a later entry.
-Entry = Literal["consent", "facts", "gate", "release", "refusal", "restriction", "rectification", "redaction"]
+Entry = Literal[
+    "consent", "facts", "gate", "release", "refusal", "restriction", "rectification", "redaction", "pause"
+]
 #: The first byte of details that are deflated; JSON begins with another one.
 _DEFLATED: Final = b"\x02"
 _WHAT: Final = "A recording's sealed details"

@@ -4,7 +4,7 @@ Everything that can forbid a recording is read under the account's and the call'
 later ones see the result. ``decide`` (vault/domain/admission/decision.py) decides; the lifecycle changes the row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 from vault.database.stores.calls.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
+from vault.domain.admission.find_pause import NOT_SEEN, Finding, find_pause
 from vault.domain.recordings.card_data import proposals_of
+from vault.domain.recordings.pause import RecordingPause
 from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.domain.stored.sealed_records import encode_event_fields
 from vault.services.admission.admission import Admission
-from vault.services.admission.call_context import CallContext, times_to_note
+from vault.services.admission.call_context import CallContext, call_span, times_to_note
 from vault.services.lifecycle.audio_columns import Described, StoredAudio
 from vault.services.lifecycle.guards import may_be_held
 from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
@@ -48,9 +50,12 @@ def gate(
     audio = found.columns
     seconds = audio.get("duration")
     decision = _decide(tx, admission, recording, known, seconds=seconds, seen=seen)
+    pauses = _pauses(tx, recording, known, found) if seen.has_pauses else ()
+    if any(finding == "not_seen" for _, finding in pauses):
+        decision = _with_unseen_pause(decision)
     if not decision.record:
         return PassedGate(recording=refuse(tx, lease, decision.grounds), chain=())
-    evidence = _evidence(opened, known, decision, first=True)
+    evidence = _evidence(opened, known, decision, first=True, pauses=pauses)
     times = times_to_note(recording, known.claims)
     passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored, times=times, seen=seen)
     if known.claims.numbers or known.claims.agents:
@@ -77,12 +82,39 @@ def decide_again(
     decision = _decide(tx, admission, recording, known, seconds=recording.duration, released=released)
     if not decision.record and not decision.is_forbidden and may_be_held(tx, recording, checked_now(tx)):
         decision = replace(decision, verdict="quarantine")
+    if not released and NOT_SEEN in recording.reasons:
+        # Evidence of consent says nothing about what was said while it was paused.
+        decision = _with_unseen_pause(decision)
     if decision.verdict != "quarantine":
         # The last remark of an admission is its reason.
         admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None
         evidence = _evidence(opened, known, decision, first=False)
         pass_gate(tx, recording, decision, evidence, actor=actor, admitted_as=admitted_as)
     return decision
+
+
+def _pauses(
+    tx: Transaction, recording: Recording, known: CallContext, found: Described
+) -> list[tuple[RecordingPause, Finding]]:
+    """Return the pauses of the call, and whether each is in the audio."""
+    seconds = found.columns.get("duration")
+    span = call_span(
+        known.claims,
+        received_at=recording.received_at,
+        duration=None if seconds is None else timedelta(seconds=seconds),
+        described=True,
+    )
+    return [
+        (pause, find_pause(pause, span, found.silences or ()))
+        for pause in tx.recording_pauses.of_call(recording.account_id, recording.call_ref)
+    ]
+
+
+def _with_unseen_pause(decision: Decision) -> Decision:
+    """Return the decision to let nobody hear it before a person did, unless it is refused anyway."""
+    if decision.verdict == "refuse":
+        return decision
+    return replace(decision, verdict="quarantine", grounds=(NOT_SEEN, *decision.grounds))
 
 
 def _decide(
@@ -110,9 +142,14 @@ def _decide(
 
 
 def _evidence(
-    opened: OpenedRecording, known: CallContext, decision: Decision, *, first: bool
+    opened: OpenedRecording,
+    known: CallContext,
+    decision: Decision,
+    *,
+    first: bool,
+    pauses: Sequence[tuple[RecordingPause, Finding]] = (),
 ) -> GateEvidence:
-    """Return the evidence that arrived since sealing, then the gate's decision, as entries to add."""
+    """Return the evidence that arrived since sealing and the pauses, then the gate's decision, as entries to add."""
     entries: list[tuple[Entry, Mapping[str, Any]]] = []
     if first:
         # After the first gate, evidence is appended as it arrives.
@@ -126,5 +163,6 @@ def _evidence(
         call = encode_call_fields(known.facts, known.statements)
         if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
             entries.append(("facts", call))
+    entries += [("pause", {"pause": {**pause.encoded(), "audio": finding}}) for pause, finding in pauses]
     entries.append(("gate", {"decision": encode_decision_fields(decision)}))
     return GateEvidence(opened=opened, entries=entries)

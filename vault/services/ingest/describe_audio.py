@@ -164,8 +164,12 @@ class DescribeAudio:
             await source.finish()
             raise
         await source.finish()
-        found = () if description is None else description.keyed_digits
-        return Described(columns=_described(opened, description, made), keyed_digits=found)
+        columns = _described(opened, description, made)
+        if description is None:
+            return Described(columns=columns)
+        return Described(
+            columns=columns, keyed_digits=description.keyed_digits, silences=description.silences
+        )
 
     async def _describe_audio(
         self, source: ReadBack, opened: OpenedRecording, *, find_digits: bool

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from vault.domain.recordings.card_data import FoundDigits
 from vault.domain.recordings.recording import SealedObject
+from vault.domain.recordings.silence import Silence
 
 
 class SealedParts(TypedDict):
@@ -46,6 +47,8 @@ class Described:
 
     columns: DescribedAudio
     keyed_digits: Sequence[FoundDigits] = ()
+    #: None where the audio could not be decoded whole.
+    silences: Sequence[Silence] | None = None
 
 
 class CallTimeColumns(TypedDict, total=False):

@@ -13,6 +13,7 @@ from sqlalchemy import BindParameter, and_, bindparam, func, select, true
 
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.calls import call_facts, call_metadata
+from vault.database.schema.card_data import recording_pauses
 from vault.database.schema.consent import consent_events, consent_policies
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
@@ -78,10 +79,16 @@ _HAS_METADATA: Final = (
     .where(call_metadata.c.account_id == _ACCOUNT_ID, call_metadata.c.call_ref == _CALL_REF)
     .exists()
 )
+_HAS_PAUSES: Final = (
+    select(recording_pauses.c.id)
+    .where(recording_pauses.c.account_id == _ACCOUNT_ID, recording_pauses.c.call_ref == _CALL_REF)
+    .exists()
+)
 _GATE: Final = CompiledSelect(
     select(
         *_STATE,
         _HAS_METADATA.label("has_metadata"),
+        _HAS_PAUSES.label("has_pauses"),
         _KEY_VERSION.label("key_version"),
         DatabaseNow().label("now"),
         _ENTRIES.c.id.label("entry_id"),
@@ -115,6 +122,8 @@ class GateState:
     consents: int
     #: Whether the call or a recording of it has metadata, which belongs into the manifest.
     has_metadata: bool
+    #: Whether the recording of the call was paused.
+    has_pauses: bool
     #: The newest version of the account's key.
     key_version: int | None
     #: The database's time.
@@ -136,6 +145,7 @@ class CallStateRows(Rows):
             fact_ids=facts,
             consents=entries - len(facts),
             has_metadata=bool(row["has_metadata"]),
+            has_pauses=bool(row["has_pauses"]),
             key_version=row["key_version"],
             now=row["now"],
         )

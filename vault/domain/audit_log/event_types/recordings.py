@@ -120,7 +120,7 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
     ),
     "recording.resumed": EventRules(
         closes=ClosesNothing("the platform goes on, or does not; a pause closes nothing"),
-        replay="nothing", needs_permission=True, grants=None, sentence=NoSentence.OF_NO_RECORDING,
+        replay="nothing", needs_permission=True, grants=None, sentence="Recording goes on{why}",
     ),
     "recording.pending_erasure": EventRules(
         closes=Closing(content="none", until="leaf", subject="recording_id"),
