@@ -31,7 +31,10 @@ from vault.domain.retention import judge, object_lock, policy
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 #: Codes of refusals that no request over REST gets: of commands, of the console, and of what a restore writes.
-NOT_OVER_REST = {"already_set", "approval_needed", "id_taken", "name_taken", "no_move", "not_done"}
+NOT_OVER_REST = {
+    "already_set", "approval_needed", "came_from_another", "id_taken", "moved", "name_taken", "no_move",
+    "not_done",
+}  # fmt: skip
 #: By page: the types whose values a reader of it must know.
 VALUES: dict[str, tuple[object, ...]] = {
     "api-keys.md": (account.Scope,),

@@ -46,7 +46,9 @@ def test_a_golden_token_is_read(language: str, token: str) -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key()
     text = read_form(token)
     key.verify(text.signature, text.signed)
-    found = read_claims(text, audience="https://vault.example", now=datetime.now(UTC) + timedelta(days=36500))
+    found = read_claims(
+        text, audiences=["https://vault.example"], now=datetime.now(UTC) + timedelta(days=36500)
+    )
     assert (found.recording_id, found.listener) == ("rec_" + "ab" * 16, "agent-7"), language
     assert found.expires_at - found.minted_at == timedelta(minutes=5)
 

@@ -42,6 +42,8 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("services/backup/restore_recordings.py", "manifests"): _EACH_READS,
     ("services/backup/request_objects.py", "restore"): _EACH_READS,
     ("services/backup/request_objects.py", "_restore"): _EACH_READS,
+    ("services/moves/move_account.py", "_rewrapped"): _EACH_READS,
+    ("services/shared/peer_keys.py", "all"): "one of each vault from which accounts came",
     ("services/consent/record_consent.py", "_store"): _IN_A_TRANSACTION,
     ("services/handover/follow_log.py", "queue"): _EACH_WRITES,
     ("services/handover/follow_log.py", "queue_some"): _IN_A_TRANSACTION,

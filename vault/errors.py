@@ -11,6 +11,7 @@
     │   ├── ApprovalNeeded  a second person must approve it; carries what it would do
     │   ├── EffectChanged   an approved act would do something else now; carries that
     │   └── Busy            the same operation is in progress; retry later
+    ├── AccountMoved        the account is at another vault; carries its address
     ├── Forbidden           known caller without the required scope
     ├── NotAuthentic        a signature, key or token is not valid
     ├── NotSatisfiable      a range outside the audio
@@ -115,8 +116,7 @@ class ApprovalNeeded(Refused):
         """Store the act and its effect."""
         text = "The account's rule wants a second person to approve this. Ask for it through the REST API."
         super().__init__(text, reasons=("approval_needed",))
-        self.verb = verb
-        self.effect, self.effect_digest = dict(effect), effect_digest
+        self.verb, self.effect, self.effect_digest = verb, dict(effect), effect_digest
 
 
 class EffectChanged(Refused):
@@ -135,6 +135,15 @@ class Busy(Refused):
         """Store the message and the seconds after which to retry."""
         super().__init__(message, reasons=("busy",))
         self.retry_after = retry_after
+
+
+class AccountMoved(VaultError):
+    """The account is at another vault, at ``address``."""
+
+    def __init__(self, address: str) -> None:
+        """Store the public URL of the other vault."""
+        super().__init__(f"This account is at another vault: send the request to {address}.")
+        self.address = address
 
 
 class Forbidden(VaultError):
@@ -169,8 +178,7 @@ class TooMany(VaultError):
     def __init__(self, message: str, *, retry_after: int, limit: str | None = None) -> None:
         """Store the message, the seconds after which to retry, and the name of the limit."""
         super().__init__(message)
-        self.retry_after = retry_after
-        self.limit = limit
+        self.retry_after, self.limit = retry_after, limit
 
 
 class Tampered(VaultError):
@@ -182,10 +190,7 @@ class Undecodable(VaultError):
 
 
 class DescriberCrashed(VaultError):
-    """The describer died, or exceeded its limit of time, memory or output.
-
-    ``decoded`` is true if samples were decoded before it died: the file holds audio.
-    """
+    """The describer died, or exceeded its limit of time, memory or output. ``decoded``: the file holds audio."""
 
     def __init__(self, message: str, *, decoded: bool = False) -> None:
         """Store the message and whether samples were decoded."""
@@ -221,15 +226,13 @@ class Unavailable(VaultError):
 
 
 class ObjectLocked(Unavailable):
-    """The object store keeps a version under a lock, and deleted every other version.
-
-    ``until`` is when its retention ends; ``hold``: it has a legal hold, which has no end.
-    """
+    """The object store keeps one version under a lock ``until`` then; ``hold``: a legal hold, which has no end."""
 
     def __init__(self, *, until: datetime | None, hold: bool) -> None:
         """Store the end of the retention, and whether there is a legal hold."""
-        text = "The object store keeps this object under a lock."
-        super().__init__(text, retry_after=3600, cause="objects")
+        super().__init__(
+            "The object store keeps this object under a lock.", retry_after=3600, cause="objects"
+        )
         self.until, self.hold = until, hold
 
 
@@ -240,19 +243,15 @@ class RecordingMissing(Unavailable):
 
     def __init__(self) -> None:
         """State the problem and the operator's remedy."""
-        super().__init__(
+        text = (
             "The audio of this recording is missing from the object store. The operator is alerted, and can restore "
-            "it from a replica or an older version of the bucket; then it plays again.",
-            retry_after=60,
-            cause="objects",
+            "it from a replica or an older version of the bucket; then it plays again."
         )
+        super().__init__(text, retry_after=60, cause="objects")
 
 
 class DatabaseUnfit(Unavailable):
-    """The database answers, but cannot give the guarantees the vault needs. /readyz shows the message.
-
-    ``kind`` is standby, read_only, fsync, schema, pooler or replaced.
-    """
+    """The database answers, but is unfit; ``kind``: standby, read_only, fsync, schema, pooler or replaced."""
 
     def __init__(self, kind: str, message: str) -> None:
         """Store the message and the kind of problem."""

@@ -43,7 +43,7 @@ def read(token: str, minter: Minter = ED) -> Permission:
     """Read a token as the gate does."""
     text = read_form(token)
     checked_key(key_of(minter)).check(text.algorithm, text.signed, text.signature)
-    return read_claims(text, audience=minter.audience, now=datetime.now(UTC))
+    return read_claims(text, audiences=[minter.audience], now=datetime.now(UTC))
 
 
 def reason(token: str, minter: Minter = ED) -> str:

@@ -112,7 +112,7 @@ def _claims(data: bytes) -> None:
     text = SignedText(
         key_id="lkey_1", algorithm="Ed25519", signed=b"", payload=data, signature=b"", digest=b""
     )
-    read_claims(text, audience="https://vault.example", now=datetime.now(UTC))
+    read_claims(text, audiences=["https://vault.example"], now=datetime.now(UTC))
 
 
 def _reference(value: str) -> None:

@@ -207,7 +207,7 @@ def _link_token(data: bytes) -> None:
         key_id="lkey_1", algorithm="Ed25519", signed=b"", payload=data, signature=b"", digest=b""
     )
     try:
-        found = read_claims(claims, audience="https://vault.example", now=_NOW)
+        found = read_claims(claims, audiences=["https://vault.example"], now=_NOW)
         assert timedelta(0) < found.expires_at - found.minted_at <= MAX_LIFETIME
         assert (
             (found.recording_id is None) == (found.call_ref is not None) == (found.recording_ref is not None)

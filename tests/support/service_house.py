@@ -49,7 +49,6 @@ from vault.tlog.note import Signer
 
 AUDIO = tone(0.2)
 URL = "https://media.example/call.wav"
-#: Where consent is not the subject of a test.
 WITHOUT_EVIDENCE = ConsentPolicy(missing_evidence="accept", reason="consent is not the subject of this test")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
@@ -193,7 +192,8 @@ def _verbs(
     folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase, **around: Any
 ) -> Vault:
     """Put the verbs together over what is around them."""
-    settings = read_settings({"VAULT_DATA_DIR": str(folder)} | UNLIMITED)
+    address = {"VAULT_PUBLIC_URL": around.pop("public_url", "http://127.0.0.1:8000")}
+    settings = read_settings({"VAULT_DATA_DIR": str(folder)} | address | UNLIMITED)
     ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database), own_keys=FakeOwnKeys())
     adapters = Adapters(
         database=database,
@@ -202,8 +202,7 @@ def _verbs(
         providers={"platform": Platform(), "fake": FakeProvider(name="fake")},
         crm_systems={**NOTEBOOKS, **{one.name: one for one in SYSTEMS}},
         prompt_maker=FakePromptMaker(),
-        signer=SIGNER,
-        **around,
+        **({"signer": SIGNER} | around),
     )
     return build_vault(settings, adapters)
 
@@ -231,8 +230,9 @@ async def new_house(
     database: SqliteDatabase | PostgresqlDatabase | None = None,
     *,
     objects: Any = None,
+    **of_its_own: Any,
 ) -> AsyncIterator[House]:
-    """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
+    """Open a vault in ``folder`` with one connected account; of several, each has a ``signer`` and a ``public_url``."""
     database = database or SqliteDatabase(folder / "vault.db")
     around = {
         "objects": objects or FakeObjects(),
@@ -243,7 +243,7 @@ async def new_house(
         "root_key": FakeRootKey(),
     }
     try:
-        vault = _verbs(folder, threads, database, **around)
+        vault = _verbs(folder, threads, database, **around, **of_its_own)
         account, connection_id, secret = await _opened(vault, "acme")
         yield House(
             vault=vault,

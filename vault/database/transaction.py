@@ -43,7 +43,9 @@ from vault.database.stores.handover.handovers import HandoverRows
 from vault.database.stores.handover.integrations import IntegrationRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
+from vault.database.stores.moves.rows import MovingRows
 from vault.database.stores.names import NameRows
+from vault.database.stores.node.account_moves import AccountMoveRows
 from vault.database.stores.node.due_work import DueWorkRows
 from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
 from vault.database.stores.node.vacuum_horizon import VacuumHorizonRows
@@ -206,6 +208,8 @@ class Transaction:
     restore = _Store(RestoreRows)
     object_store = _Store(ObjectStoreRows)
 
+    account_moves = _Store(AccountMoveRows)
+    moving_rows = _Store(MovingRows)
     metadata = _Store(MetadataRows)
     singleton_leases = _Store(SingletonLeaseRows)
     due_work = _Store(DueWorkRows)

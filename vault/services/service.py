@@ -37,6 +37,7 @@ from vault.services.jobs import Jobs
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.names import Names
+from vault.services.node.old_addresses import OldAddresses
 from vault.services.node.readiness_probe import Outages, ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.doorways import Doorways
@@ -183,11 +184,9 @@ class RetentionServices:
 
     #: Read and set the retention policy of an account, and its history.
     policy: RetentionSettings
-    #: Tell what a retention policy would do.
     preview: PreviewPolicy
     #: Say that the contact with a person has ended, from which periods count, or take it back.
     contact_ends: ContactEnds
-    #: Tell why a recording is still here.
     recordings: ShowRetention
     #: Place and show holds, under which no path erases anything.
     holds: Holds
@@ -272,6 +271,7 @@ class NodeServices:
     recovery: RecoveryCheck
     readiness: ReadinessProbe
     outages: Outages
+    old_addresses: OldAddresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

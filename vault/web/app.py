@@ -23,6 +23,7 @@ from vault.web.http.routing import HeadAsGet, Methods, RouteIndex
 from vault.web.middleware.console_guard import ConsoleGuard
 from vault.web.middleware.language_switch import LanguageSwitch
 from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
+from vault.web.middleware.old_addresses import FollowMoves
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
 from vault.web.middleware.tracing import TracingMiddleware
@@ -96,11 +97,10 @@ class Hosting(PublicUrls):
 
 def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
-    # vault/web/contract/reference_page.py serves the contract if the operator enables it.
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,
+        openapi_url=None,  # The operator may enable vault/web/contract/reference_page.py.
         lifespan=lifespan,
         telemetry=_NO_TELEMETRY,
         redirect_slashes=False,
@@ -126,6 +126,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     app.openapi = lambda: _contract(routers, hosting)  # type: ignore[method-assign]
     # Innermost, so that all other middleware sees the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
+    app.add_middleware(FollowMoves)
     app.add_middleware(LinkRateLimit, table=dead_links(), clock=clock)
     app.add_middleware(ConsoleGuard, public_url=hosting.public_url)
     app.add_middleware(LanguageSwitch, methods=methods)

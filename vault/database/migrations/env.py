@@ -11,6 +11,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     consent,
     events,
     handover,
+    moves,
     node,
     outbox,
     playback,

@@ -41,7 +41,7 @@ class TokenKey:
 
     def made(self, token: str) -> bool:
         """Return whether this vault made the token. Its work is bounded by the length of an own token."""
-        if _OWN.fullmatch(token) is None:
+        if not has_own_form(token):
             return False
         head, _, tag = token.rpartition(".")
         return hmac.compare_digest(self._tag(head), tag)
@@ -57,6 +57,11 @@ class TokenKey:
     def __repr__(self) -> str:
         """Return a placeholder without the key."""
         return "TokenKey(...)"
+
+
+def has_own_form(token: str) -> bool:
+    """Return whether the token has the form of those that vaults make."""
+    return _OWN.fullmatch(token) is not None
 
 
 def is_opaque(token: str) -> bool:

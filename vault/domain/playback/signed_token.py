@@ -10,6 +10,7 @@ checks the signature; only then are the claims read. No step needs I/O.
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -130,17 +131,17 @@ def read_form(token: str) -> SignedText:
     )
 
 
-def read_claims(text: SignedText, *, audience: str, now: datetime) -> Permission:
+def read_claims(text: SignedText, *, audiences: Collection[str], now: datetime) -> Permission:
     """Read the claims of a token whose signature is good, also of an expired one. Raises BadToken.
 
-    ``audience``: the origin of this vault. A token for a test vault would otherwise open the real one.
+    ``audiences``: origins of this vault. A token for a test vault would otherwise open the real one.
     """
     claims = _members(text.payload)
     if not claims.keys() <= _CLAIMS:
         raise BadToken("claims", claim=UNKNOWN_CLAIM)
     for name in sorted(_REQUIRED - claims.keys()):
         raise BadToken("claims", claim=name)
-    if claims["aud"] != audience:
+    if claims["aud"] not in audiences:
         raise BadToken("audience", claim="aud")
     minted_at, expires_at = _read_lifetime(claims, now)
     recording_id, call_ref, recording_ref = _recording(claims)

@@ -26,6 +26,11 @@ def of_log_key(vault_id: str) -> Context:
     return {"vault_id": vault_id, "purpose": "log-key"}
 
 
+def of_peer_key(account_id: str) -> Context:
+    """Bind another vault's key for links to the account that came from there."""
+    return {"account_id": account_id, "purpose": "peer-key"}
+
+
 def of_recording_key(account_id: str, recording_id: str) -> Context:
     """Bind a wrapped recording key to its recording."""
     return {"account_id": account_id, "recording_id": recording_id, "purpose": "recording-key"}

@@ -40,6 +40,7 @@ from vault.services.backup.restore_replay import replay, restrict_unredacted
 from vault.services.backup.restore_scope import Scope, changed_names
 from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
 from vault.services.closing_acts.journal import Journal, PermanentActs
+from vault.services.shared.departures import Departures
 
 #: Events whose content was only in the lost database.
 _LOST: Mapping[str, str] = {
@@ -65,6 +66,7 @@ class Restore:
     anchor: Anchor
     clock: Clock
     unnamed: RestoreUnnamed
+    departures: Departures
 
     async def __call__(self, *, actor: str, progress: ProgressCallback = no_progress) -> Report:
         """Restore; return a report of what was restored and what was not.
@@ -145,6 +147,7 @@ class Restore:
             names=by_account(names),
         )
         recordings = self.unnamed.recordings
+        left = await self.departures.moves()
         await accounts.bring_in(divergence, acts, report, progress, actor=actor)
         await recordings.tombstones(divergence.named, report, progress)
         ids = await recordings.manifests(divergence, report, progress)
@@ -156,6 +159,8 @@ class Restore:
                 lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
         await restrict_unredacted(self.database, divergence, report)
+        for move in left:
+            await self.departures.take_out(move)
         report.add("acts", len(acts))
         await close_entered(self.database, divergence.own.available, acts, report, actor=actor)
         return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)

@@ -7,6 +7,7 @@ doorway, a restore keeps it, and an invented id is refused without a look-up.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from vault.domain.base64url import decode_base64url, encode_base64url
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import GONE
 from vault.errors import NotFound
+from vault.services.shared.peer_keys import PeerKeys
 
 #: 16 bytes of AES-SIV's synthetic IV, and 16 of each id.
 _DOOR: Final = re.compile(r"[A-Za-z0-9_-]{64}")
@@ -39,6 +41,7 @@ class Doorways:
 
     database: Database
     token_key: TokenKey
+    peers: PeerKeys
 
     async def make(self, account_id: str, recording_id: str) -> str:
         """Return the id of a recording's doorway. Changes nothing. Raises NotFound for an unknown recording."""
@@ -52,13 +55,25 @@ class Doorways:
         Raises NotFound for an id that this vault did not make, without a look-up, and while the recording is
         restricted or once it is erased.
         """
-        found = door_from(self.token_key, door)
+        try:
+            found = door_from(self.token_key, door)
+        except NotFound:
+            found = await self._of_peer(door)
         recording = await self.database.read(
             lambda tx: tx.recordings.get(found.account_id, found.recording_id)
         )
         if recording is None or recording.state in GONE or recording.restricted:
             raise NotFound(_NONE)
         return found
+
+    async def _of_peer(self, door: str) -> Door:
+        """Return where a doorway leads that the vault made where its account was. Raises NotFound."""
+        for peer in await self.peers.all():
+            with suppress(NotFound):
+                found = door_from(peer.key, door)
+                if await self.peers.of_account(found.account_id) == peer:
+                    return found
+        raise NotFound(_NONE)
 
 
 def door_of(token_key: TokenKey, account_id: str, recording_id: str) -> str:

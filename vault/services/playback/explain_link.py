@@ -46,7 +46,7 @@ class ExplainLink:
         if address is not None:
             _check_address(address)
         try:
-            if self.verifier.token_key.made(token):
+            if await self.verifier.is_own(token):
                 return _refused(BadToken("malformed"), "not_signed")
             permission = await self.verifier.read(token, account_id)
             found = await self.signed.examine(permission)

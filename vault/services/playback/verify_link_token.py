@@ -20,11 +20,12 @@ from vault.database.stores.playback.signed_links import LINK_KEY, read_link_key
 from vault.domain.accounts.limits import TokenBucket
 from vault.domain.ids import new_id
 from vault.domain.playback.link_key import CheckedKey, checked_key
-from vault.domain.playback.own_token import TokenKey, is_opaque
+from vault.domain.playback.own_token import TokenKey, has_own_form, is_opaque
 from vault.domain.playback.signed_token import BadToken, Permission, SignedText, read_claims, read_form
 from vault.errors import NotFound, TooMany
 from vault.ports.clock import Clock
 from vault.rfc3339 import parse_rfc3339
+from vault.services.shared.peer_keys import PeerKeys
 
 #: Max keys in memory, with half a kilobyte each; the one that was used least recently leaves.
 MAX_CACHED: Final = 10_000
@@ -56,6 +57,7 @@ class LinkTokenVerifier:
 
     database: Database
     token_key: TokenKey
+    peers: PeerKeys
     #: The origin of the vault, which a signed token must name.
     audience: str
     clock: Clock
@@ -68,15 +70,13 @@ class LinkTokenVerifier:
 
         Raises NotFound, the same for every reason, and TooMany while too many old links are asked for.
         """
-        if self.token_key.made(token):
+        if await self.is_own(token):
             return None
         if is_opaque(token):
             await self._check_opaque()
             return None
         try:
-            permission = read_claims(
-                await self._verify_signature(token), audience=self.audience, now=self.clock()
-            )
+            permission = await self._claims(await self._verify_signature(token))
         except BadToken as error:
             raise self.refused(error) from None
         if permission.expires_at <= self.clock() and not held and permission.kind != "media":
@@ -93,14 +93,18 @@ class LinkTokenVerifier:
         if key.account_id != account_id:
             raise BadToken("unknown_key")
         key.check(text.algorithm, text.signed, text.signature)
-        return read_claims(text, audience=self.audience, now=self.clock())
+        return await self._claims(text)
+
+    async def is_own(self, token: str) -> bool:
+        """Return whether this vault made the token, or one from which accounts came."""
+        return self.token_key.made(token) or (has_own_form(token) and await self.peers.made(token))
 
     async def is_forged(self, token: str) -> bool:
         """Return whether a token was neither made by this vault nor signed by a registered key.
 
         Every other token is checked completely when it is used. This check is cheap enough to come before that.
         """
-        if self.token_key.made(token) or is_opaque(token):
+        if await self.is_own(token) or is_opaque(token):
             return False
         try:
             await self._verify_signature(token)
@@ -128,14 +132,24 @@ class LinkTokenVerifier:
     def new_key_id(self) -> str:
         """Return the id for a new key: half random, half the keyed hash of that."""
         half = new_id("lkey")[:-_TAG_CHARS]
-        return half + self._tag(half)
+        return half + _tag(self.token_key, half)
 
-    def _tag(self, half: str) -> str:
-        return self.token_key.tag(half.encode()).hex()[:_TAG_CHARS]
+    async def _claims(self, text: SignedText) -> Permission:
+        """Return what a token allows whose signature is good. Raises BadToken.
+
+        A key that was registered at the vault where its account was signs for that vault or for this one.
+        """
+        audiences = [self.audience]
+        if not _has_tag(self.token_key, text.key_id):
+            peers = await self.peers.all()
+            audiences += [audience_of(peer.url) for peer in peers if _has_tag(peer.key, text.key_id)]
+        return read_claims(text, audiences=audiences, now=self.clock())
 
     async def _key(self, key_id: str) -> CheckedKey:
         """Return the key with this id. Raises BadToken."""
-        if not hmac.compare_digest(self._tag(key_id[:-_TAG_CHARS]), key_id[-_TAG_CHARS:]):
+        if not _has_tag(self.token_key, key_id) and not any(
+            _has_tag(peer.key, key_id) for peer in await self.peers.all()
+        ):
             raise BadToken("unknown_key")
         keys, now = self._state.keys, asyncio.get_running_loop().time()
         known = keys.get(key_id)
@@ -161,6 +175,14 @@ class LinkTokenVerifier:
             raise self.refused(BadToken("malformed"))
         if state.opaque.take(OPAQUE_RATE, OPAQUE_BURST, asyncio.get_running_loop().time()) > 0:
             raise TooMany("Too many links of an earlier release are asked for.", retry_after=1)
+
+
+def _tag(key: TokenKey, half: str) -> str:
+    return key.tag(half.encode()).hex()[:_TAG_CHARS]
+
+
+def _has_tag(key: TokenKey, key_id: str) -> bool:
+    return hmac.compare_digest(_tag(key, key_id[:-_TAG_CHARS]), key_id[-_TAG_CHARS:])
 
 
 def audience_of(public_url: str) -> str:

@@ -16,6 +16,7 @@ from vault.database.interface import Database
 from vault.database.stores.accounts.stored_answers import ANSWER_LEASES
 from vault.database.stores.recordings.object_checks import NamedObjects, ObjectCheck
 from vault.database.transaction import Transaction
+from vault.domain.moves.move import Phase
 from vault.domain.progress import UNNAMED
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import PREFIX as MANIFESTS
@@ -34,6 +35,8 @@ GRACE: Final = timedelta(hours=24)
 #: From the beginning of one pass of the slow scan to that of the next.
 SCAN_INTERVAL: Final = timedelta(days=7)
 _RECORDINGS: Final = "recordings/"
+#: Of accounts whose objects are here without rows: those that come, and those that left a few days ago.
+_ROWLESS: Final = frozenset({Phase.ARRIVING, Phase.MOVED})
 #: Recordings per read, and objects compared per statement.
 _CHECKS, _BATCH_SIZE = 100, 500
 #: A check that stays is never due again in the same sweep, whatever the grace period is.
@@ -166,7 +169,11 @@ class Sweep:
     async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
         if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):
             return True
-        known = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
+        known, move = await self.database.read(
+            lambda tx: (tx.recordings.by_id(recording_id), tx.account_moves.of(account_id))
+        )
+        if known is None and move is not None and move.phase in _ROWLESS:
+            return True
         return known is None and await self._exists(location_of(account_id, recording_id))
 
     async def _delete(self, recording_id: str, key: str) -> int:

@@ -18,6 +18,7 @@ from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, 
 from vault.domain.approvals.rule import RULES, Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.moves.move import Phase
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
 from vault.domain.sign_in.identity import identity_in
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
@@ -150,7 +151,10 @@ def _name(tx: Transaction, name: str, account_id: str) -> Name:
         return Name(kind="person", id=name)
     identity = person.identity
     if identity is not None and person.account_id == OPERATORS:
-        identity = identity_in(identity, account_id)
+        # Those of an account that came from another vault are by that vault's key: nothing says who is one human.
+        move = tx.account_moves.of(account_id)
+        has_come = move is not None and move.phase is Phase.ARRIVED
+        identity = None if has_come else identity_in(identity, account_id)
     return Name(
         kind="person",
         id=name,

@@ -19,6 +19,7 @@ from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 from vault.services.shared.account_data_keys import AccountDataKeys, read_words, write_words
 from vault.services.shared.paced import paced
+from vault.services.shared.peer_keys import PeerKeys
 
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
@@ -36,6 +37,7 @@ class PeopleKeys(AccountDataKeys):
     """
 
     secret: bytes = field(repr=False)
+    peers: PeerKeys
 
     @property
     def challenge_key(self) -> bytes:
@@ -48,9 +50,15 @@ class PeopleKeys(AccountDataKeys):
             return self._derived(_INDEX)
         return await AccountDataKeys.index_key(self, account_id)
 
-    def identity(self, account_id: str, issuer: str, subject: str) -> str:
-        """Return the keyed hash of a human, by a key that all connections, accounts and operators share."""
-        return new_identity(self._derived(_IDENTITY), account_id, issuer, subject)
+    async def identity(self, account_id: str, issuer: str, subject: str) -> str:
+        """Return the keyed hash of a human, by a key that all connections, accounts and operators share.
+
+        An account that came from another vault keeps the key of that one: the rows of those who were removed have the
+        hash alone. Raises Unavailable.
+        """
+        peer = None if account_id == OPERATORS else await self.peers.of_account(account_id)
+        key = identity_key(self.secret) if peer is None else peer.identity_key
+        return new_identity(key, account_id, issuer, subject)
 
     async def seal_detail(self, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes | None:  # type: ignore[override]
         """Seal the personal data of an access event; None for operators, whose events belong to no account."""
@@ -75,6 +83,11 @@ class PeopleKeys(AccountDataKeys):
 
     def _derived(self, purpose: bytes) -> bytes:
         return hmac.digest(self.secret, purpose, hashlib.sha256)
+
+
+def identity_key(secret: bytes) -> bytes:
+    """Return the key of a vault that hashes who people are."""
+    return hmac.digest(secret, _IDENTITY, hashlib.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +126,4 @@ class IdentifyPeople:
         if text is None:
             return None
         profile = decode_profile(text)
-        return self.data_keys.identity(row.account_id, profile.issuer, profile.subject)
+        return await self.data_keys.identity(row.account_id, profile.issuer, profile.subject)

@@ -153,7 +153,7 @@ class InvitedPeople:
             first_at=now,
             last_at=now,
             removed_at=None,
-            identity=self.data_keys.identity(account_id, _ISSUER, person_id),
+            identity=await self.data_keys.identity(account_id, _ISSUER, person_id),
             user_handle=secrets.token_bytes(_USER_HANDLE_BYTES),
             invited_at=now,
             revision=1,

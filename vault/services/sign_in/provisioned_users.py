@@ -199,7 +199,7 @@ class ProvisionedUsers:
             identity = row.identity
         if external_id is not None and connection is not None:
             subject = provisioned_subject(connection.settings.issuer, external_id)
-            identity = self.data_keys.identity(row.account_id, *subject)
+            identity = await self.data_keys.identity(row.account_id, *subject)
         name_hash = await self.hashes.of_name(row.account_id, "User", resource["userName"])
         return replace(row, name_hash=name_hash, external_hash=external_hash, identity=identity)
 

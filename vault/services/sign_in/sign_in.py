@@ -227,7 +227,7 @@ class SignIn:
             first_at=now,
             last_at=now,
             removed_at=None,
-            identity=self.data_keys.identity(connection.account_id, *found.stable_subject),
+            identity=await self.data_keys.identity(connection.account_id, *found.stable_subject),
         )
 
     async def _connection(self, connection_id: str) -> SignInConnection:

@@ -7,7 +7,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from vault.domain.accounts.account import Account, ApiKey, Scope
-from vault.errors import Forbidden, NotAuthentic, NotFound
+from vault.errors import AccountMoved, Forbidden, NotAuthentic, NotFound
 from vault.services.service import Vault
 from vault.web.http.closed_account import check_open
 from vault.web.http.routing import refuse_unknown_parameters
@@ -106,6 +106,9 @@ class access:  # noqa: N801 - used like a function
         bearer = _bearer(request, given)
         key, found, closure = await vault_of(request).accounts.api_keys.authorize(bearer, account)
         if found is None:
+            move = await vault_of(request).node.old_addresses.of_account(account)
+            if move is not None and key.account_id in {None, move.account_id}:
+                raise AccountMoved(move.peer_url)
             raise NotFound("There is no such account.")
         caller = Caller(key, bearer)
         require_scope(caller, self.scope)

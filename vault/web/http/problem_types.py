@@ -82,6 +82,12 @@ TYPES: Final = (
         "The range is outside the audio.",
         "The header Content-Range has the size.",
     ),
+    ProblemType(
+        421,
+        "Moved to another vault",
+        "The account is at another vault since it moved.",
+        "Send the request to the address in the answer; its API keys are the same.",
+    ),
     ProblemType(422, "Not valid", "A value is not valid; field or errors names it.", "Correct it."),
     ProblemType(
         429,

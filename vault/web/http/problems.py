@@ -21,6 +21,7 @@ _LOG = Log(__name__)
 #: The most specific class applies.
 STATUS: Mapping[type[errors.VaultError], int] = {
     errors.NotFound: 404,
+    errors.AccountMoved: 421,
     errors.RecordingErased: 410,
     errors.Invalid: 422,
     errors.Refused: 409,
@@ -109,6 +110,8 @@ def _details(error: errors.VaultError) -> dict[str, object]:
     more: dict[str, object] = {"field": error.field}
     if isinstance(error, (errors.Refused, errors.RecordingMissing, errors.NotFound)):
         more["reasons"] = list(error.reasons) or None
+    if isinstance(error, errors.AccountMoved):
+        more["address"] = error.address
     if isinstance(error, errors.Held):
         more["holds"] = list(error.holds)
     if isinstance(error, errors.Conflicting):

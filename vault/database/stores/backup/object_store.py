@@ -71,6 +71,14 @@ class ObjectStoreRows(Rows):
             wake(self._db, work)
         return ids[-1]
 
+    def rewrite_recordings_of(self, account_id: str) -> None:
+        """Make the manifests and tombstones of one account due."""
+        r = recordings.c
+        due = update(recordings).where(r.account_id == account_id, r.state.in_(_WITH_OBJECT))
+        self._db.execute(due.values(MANIFEST_CHANGED))
+        for work in (Work.MANIFESTS, Work.TOMBSTONES, Work.ACCOUNT_OBJECTS, Work.CLOSING_ACTS):
+            wake(self._db, work)
+
     def count_due(self) -> int:
         """Return the number of manifests, tombstones and account objects to write, at most 10,000 per kind."""
         number = 0

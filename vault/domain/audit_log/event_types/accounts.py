@@ -9,6 +9,7 @@ AccountEvent = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
     "vault.restored", "log.database_went_back", "log.checkpoint", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
+    "account.moved", "account.arrived",
     "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
     "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "card_data.changed",
     "connection.silent", "connection.needs_authorization", "switch.changed",
@@ -85,6 +86,14 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "account.closed": EventRules(
         closes=ClosesNothing("what it ended has closing acts: the switch, links with their keys, each recording"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "account.moved": EventRules(
+        closes=ClosesNothing("the account is at another vault, whose rows say what is closed"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "account.arrived": EventRules(
+        closes=ClosesNothing("what was closed came with the rows"),
         replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "card_data.changed": EventRules(

@@ -78,6 +78,8 @@ _TITLES: Final[dict[str, str]] = translatable(
         "account.closure_asked": "Closure of the account asked for",
         "account.closure_withdrawn": "Closure of the account withdrawn",
         "account.closed": "Account closed",
+        "account.moved": "Account moved to another vault",
+        "account.arrived": "Account came from another vault",
         "callback.changed": "Callback of requests changed",
         "callback.deleted": "Callback of requests deleted",
         "event_endpoint.changed": "Event endpoint changed",

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from vault import metrics
 from vault.domain.calls.call import Direction
 from vault.domain.calls.provider_api import Delivery
+from vault.errors import NotAuthentic, NotFound
 from vault.services.consent.call_documents import Stage
 from vault.services.ingest.delivery_log import Answer
 from vault.services.service import Vault
@@ -123,12 +124,17 @@ async def _noted(
     """Answer a request, and note the answer in the delivery log of its connection, whatever it is."""
     delivery = None
     try:
-        delivery = await _delivery(request)
+        delivery = await vault.node.old_addresses.as_called(connection, await _delivery(request))
         response, noted = await answer(delivery)
     except ClientDisconnect:
         # There is no answer.
         raise
     except Exception as error:
+        if delivery is not None and isinstance(error, (NotAuthentic, NotFound)):
+            passed = await vault.node.old_addresses.pass_on(connection, request.url.path, delivery)
+            if passed is not None:
+                # The vault where the account is notes it.
+                return Response(passed.body, passed.status, media_type=passed.headers.get("content-type"))
         status = status_of(error)
         detail = error.detail if isinstance(error, HTTPException) else str(error)
         await vault.ingest.deliveries.note_error(

@@ -1,0 +1,149 @@
+"""An account moves from one vault to another, from SQLite to either database."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.services.events.test_polling import events, poll
+from tests.services.moves.conftest import THERE, THERE_URL, TwoVaults
+from tests.support.restoring import copied, house_over, write_all
+from tests.support.service_house import AUDIO, SIGNER
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import metadata
+from vault.database.stores.moves.tables import CARRIED, LEFT
+from vault.domain.moves.move import Phase
+from vault.domain.progress import no_progress
+from vault.domain.recordings.recording import State
+from vault.errors import NotFound, Refused
+from vault.services.moves.copy_objects import copy_objects
+from vault.services.moves.move_account import MoveAccount
+from vault.thread_pools import Threads
+from vault.tlog.note import open_note
+
+
+def test_each_table_goes_or_stays():
+    """A table that nobody thought of would be left behind without a word."""
+    named = [one.table.name for one in CARRIED] + [table.name for table in LEFT]
+    assert sorted(named) == sorted(metadata.tables)
+
+
+async def test_an_account_is_at_the_other_vault_and_no_longer_here(vaults: TwoVaults):
+    """Its recordings are heard there, from the sealed objects as they were."""
+    here, there = vaults.here, vaults.there
+    recording_id = (await here.announce(call_ref="call-1")).recording_id or ""
+    assert await here.settle(recording_id) is State.AVAILABLE
+    sealed = {key: kept.body for key, kept in here.objects.objects.items() if key.startswith("recordings/")}
+
+    move = await vaults.move("leaver", actor="operator")
+
+    assert move.phase is Phase.MOVED
+    at_target = replace(there, account=here.account, connection_id=here.connection_id, secret=here.secret)
+    assert await at_target.state(recording_id) is State.AVAILABLE
+    assert await at_target.heard(recording_id) == AUDIO
+    assert {key: there.objects.objects[key].body for key in sealed} == sealed
+    with pytest.raises(NotFound):
+        await here.vault.accounts.accounts.find("leaver")
+    assert (await here.vault.accounts.accounts.find("acme")).ref == "acme"
+    later = (await at_target.announce("rec-2", call_ref="call-2")).recording_id or ""
+    assert await at_target.settle(later) is State.AVAILABLE
+
+
+async def test_both_logs_sign_what_was_carried(vaults: TwoVaults):
+    """The statement names the head of the first log, which has the account's last entry."""
+    await vaults.here.announce(call_ref="call-1")
+    move = await vaults.move("leaver", actor="operator")
+    assert move.statement is not None
+    note = open_note(move.statement, [SIGNER.verifier, THERE.verifier])
+    assert set(note.signed_by) == {SIGNER.verifier, THERE.verifier}
+    head = await vaults.here.database.read(lambda tx: tx.tree.head())
+    assert f"from {SIGNER.name} {head.size} " in note.text
+    assert "carried recordings 1 " in note.text
+
+
+async def test_a_change_after_the_copy_is_carried(vaults: TwoVaults, monkeypatch: pytest.MonkeyPatch):
+    """What changes between the copy of the rows and the cut is seen, and the rows are copied again."""
+    carry, changed = MoveAccount._carry, []
+
+    async def and_change(self: MoveAccount, move):
+        kept = await carry(self, move)
+        if not changed:
+            changed.append(await vaults.here.announce(call_ref="late"))
+        return kept
+
+    monkeypatch.setattr(MoveAccount, "_carry", and_change)
+    await vaults.move("leaver", actor="operator")
+    at_target = replace(vaults.there, account=vaults.here.account)
+    assert (await at_target.row(changed[0].recording_id)).call_ref == "late"
+
+
+async def test_a_move_that_is_given_up_leaves_everything_as_it_was(vaults: TwoVaults):
+    """The other vault is as empty as before."""
+    recording_id = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    await vaults.here.settle(recording_id)
+    before = dict(vaults.there.objects.objects)
+    move = await vaults.move.begin("leaver")
+    await vaults.move._carry(move)
+    await vaults.move.give_up("leaver")
+    assert vaults.there.objects.objects.keys() == before.keys()
+    assert await vaults.there.database.read(lambda tx: tx.moving_rows.kept_digests(move.account_id)) == {}
+    assert await vaults.here.heard(recording_id) == AUDIO
+    with pytest.raises(NotFound):
+        await vaults.move.give_up("leaver")
+
+
+async def test_an_account_that_moved_cannot_be_taken_back(vaults: TwoVaults):
+    """From the cut on the move only goes on."""
+    await vaults.move("leaver", actor="operator")
+    with pytest.raises(Refused):
+        await vaults.move.give_up("leaver")
+
+
+async def test_a_restore_does_not_bring_back_who_left(vaults: TwoVaults, tmp_path: Path, threads: Threads):
+    """Neither into an empty database, nor into a copy from before the cut; what stays here comes back."""
+    recording_id = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    assert await vaults.here.settle(recording_id) is State.AVAILABLE
+    await write_all(vaults.here)
+    old = copied(vaults.here, tmp_path / "old")
+    await vaults.move("leaver", actor="operator")
+    for path in (tmp_path / "new.db", old):
+        async with house_over(vaults.here, SqliteDatabase(path), threads) as house:
+            assert await house.vault.node.recovery.check()
+            await house.vault.backup.restore(actor="operator")
+            assert (await house.vault.accounts.accounts.find("acme")).ref == "acme"
+            with pytest.raises(NotFound):
+                await house.vault.accounts.accounts.find("leaver")
+            assert await house.database.read(lambda tx: tx.recordings.by_id(recording_id)) is None
+            move = await house.vault.node.old_addresses.of_account("leaver")
+            assert move is not None
+            assert move.peer_url == THERE_URL
+
+
+async def test_the_sweep_spares_what_comes(vaults: TwoVaults):
+    """Objects that were copied have no rows yet; once the move is given up, they are orphans."""
+    recording_id = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    assert await vaults.here.settle(recording_id) is State.AVAILABLE
+    move = await vaults.move.begin("leaver")
+    await copy_objects(vaults.here.objects, vaults.there.objects, move.account_id, no_progress)
+    copied_keys = [key for key in vaults.there.objects.objects if move.account_id in key]
+    assert copied_keys
+    await vaults.there.sweep()
+    assert [key for key in vaults.there.objects.objects if move.account_id in key] == copied_keys
+    await vaults.there.database.write(lambda tx: tx.account_moves.forget(move.account_id))
+    await vaults.there.sweep()
+    assert not [key for key in vaults.there.objects.objects if move.account_id in key]
+
+
+async def test_events_are_told_of_what_was_before_the_cut_and_after_it(vaults: TwoVaults):
+    """No worker has read the log when the account leaves; the numbers go on at the other vault."""
+    await poll(vaults.here)
+    before = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    assert await vaults.here.settle(before) is State.AVAILABLE
+    await vaults.move("leaver", actor="operator")
+    after = (await vaults.arrived.announce("rec-2", call_ref="call-2")).recording_id or ""
+    assert await vaults.arrived.settle(after) is State.AVAILABLE
+    await vaults.there.vault.jobs.log_publisher.sequence()
+    await vaults.there.vault.jobs.publish_events.look()
+    told = [one for one in events(await poll(vaults.arrived)) if one["type"] == "recording.available"]
+    assert [one["data"]["recording"] for one in told] == [before, after]
+    assert [one["sequence"] for one in told] == sorted({one["sequence"] for one in told})

@@ -1,0 +1,1 @@
+"""The rows of an account that moves to another vault."""

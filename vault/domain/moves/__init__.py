@@ -1,0 +1,1 @@
+"""Accounts that move from one vault to another."""

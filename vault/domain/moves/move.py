@@ -1,0 +1,47 @@
+"""A move of an account to another vault: its phases, at both ends."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """How far a move is. Until MOVED it can be given up; from then on it only goes on."""
+
+    #: The account leaves: it lives on here, and objects and rows are copied.
+    COPYING = "copying"
+    #: It is read and played, but nothing is changed; webhooks are kept.
+    FROZEN = "frozen"
+    #: It is at the other vault. Old addresses lead there; keys and objects are still here.
+    MOVED = "moved"
+    #: Its keys and objects here are destroyed. Old addresses still lead to the other vault.
+    DESTROYED = "destroyed"
+    #: It comes: its rows wait, and nobody sees it yet.
+    ARRIVING = "arriving"
+    #: It is here.
+    ARRIVED = "arrived"
+
+
+#: Of an account that is at the other vault.
+GONE = frozenset({Phase.MOVED, Phase.DESTROYED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The move of one account, as one end knows it."""
+
+    account_id: str
+    #: The account's name.
+    ref: str
+    phase: Phase
+    #: Public URL and label of the other vault.
+    peer_url: str
+    peer_cell: str | None
+    begun_at: datetime
+    frozen_at: datetime | None = None
+    moved_at: datetime | None = None
+    destroy_at: datetime | None = None
+    #: The statement, signed by both logs; None before the cut-over.
+    statement: bytes | None = None
+    #: At the end where it arrived: the peer's key for links, wrapped by the root key of this vault.
+    wrapped_peer_key: bytes | None = None

@@ -1,0 +1,1 @@
+"""Move an account to another vault."""
