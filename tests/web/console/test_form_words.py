@@ -4,6 +4,7 @@ import html
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -129,3 +130,23 @@ def test_who_engages_a_recipient_is_chosen_by_name(house: House, tenant: Tenant)
     assert client.post(f"{first}/end", data=end).status_code == 303
     assert offered(f"{path}/new") == ["the account", "Backup Co"]
     assert offered(second) == ["the account", "Hosting Co"]
+
+
+def test_a_gap_of_the_record_leads_to_where_it_is_filled(house: House, tenant: Tenant):
+    """Each link opens a page that has the field, and a part that nobody runs is ticked there."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/registers"
+    page = client.get(path).text
+    listed = page[page.index("The record is not complete") : page.index('id="who-title"')]
+    links = dict(re.findall(r'<li><a href="([^"]+)">([^<]+)</a></li>', listed))
+    assert "the controller" in links.values()
+    for address in links:
+        target, _, field = html.unescape(address).partition("#")
+        shown = client.get(target)
+        assert shown.status_code == 200
+        assert not field or f'id="{field}"' in shown.text
+    parts = [unquote(address.partition("?part=")[2]) for address in links if "?part=" in address]
+    assert "connection/main" in parts
+    for part in parts:
+        ticked = client.get(f"{path}/recipients/new?part={quote(part, safe='')}").text
+        assert f'name="covers" value="{part}" checked' in ticked
+    assert "The page for callers says that no fixed period is set." in page

@@ -1,10 +1,15 @@
 // Small helps for the console's pages; each page works without them.
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 const long = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 /** Shows the times of a part of the page in the reader's time zone. */
 function showTimes(part) {
   for (const one of part.querySelectorAll("time[datetime]")) {
+    if (!one.dateTime.includes("T")) {
+      one.textContent = day.format(new Date(one.dateTime));
+      continue;
+    }
     one.title = long.format(new Date(one.dateTime));
     one.textContent = short.format(new Date(one.dateTime));
   }

@@ -52,9 +52,10 @@ async def show_recipients(here: Auditing) -> Response:
 
 @router.get(RECIPIENTS + "/new")
 async def show_recipient_form(here: Auditing) -> Response:
-    """Show the form of a new recipient."""
-    today = here.now.date().isoformat()
-    return await _form(here, here.values({"since": today, "public": "on", "contract": "none"}))
+    """Show the form of a new recipient, who runs the ``part`` of the address."""
+    part = here.query("part", most=80)
+    new = {"since": here.now.date().isoformat(), "public": "on", "contract": "none"}
+    return await _form(here, here.values(new | ({"covers": part} if PART.fullmatch(part) else {})))
 
 
 @acts(router, RECIPIENTS, again=show_recipient_form)

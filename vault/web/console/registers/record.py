@@ -22,6 +22,7 @@ from vault.web.console.registers.words import (
     PERIODS,
     ROLES,
     SAFEGUARDS,
+    missing_path,
     missing_words,
     part_words,
 )
@@ -67,7 +68,7 @@ async def show_record(here: Auditing) -> Response:
         "registers.html",
         gettext("Record of processing"),
         record=shown,
-        missing=[missing_words(code, names) for code in shown.missing],
+        missing=[(missing_words(code, names), missing_path(code)) for code in shown.missing],
         page_lacks=page_lacks(record),
         classes=record.settings.retention or (),
         bases=BASES,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from vault.domain.registers.entries import (
     AuthorityAccess,
@@ -155,3 +156,21 @@ def missing_words(code: str, names: Mapping[str, str]) -> str:
             "the safeguard for %(name)s, outside the region of the vault", name=names.get(what, what)
         )
     return translated(_MISSING.get(code, code))
+
+
+def missing_path(code: str) -> str:
+    """Return the page, below the account's, where somebody enters what a record lacks; empty if there is none."""
+    kind, _, what = code.partition("/")
+    if kind == "recipient":
+        return f"/registers/recipients/new?part={quote(what, safe='')}"
+    if kind in {"unnamed", "safeguard"}:
+        return f"/registers/recipients/{what}#field-{'public' if kind == 'unnamed' else 'safeguard'}"
+    if code == "recipients":
+        return "/registers/recipients/new"
+    fields = {
+        "controller": "controller.name",
+        "purposes": "purposes.0.purpose",
+        "persons": "persons",
+        "data": "data",
+    }
+    return f"/registers/record/change#field-{fields[code]}" if code in fields else ""
