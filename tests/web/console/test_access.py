@@ -1,5 +1,6 @@
 """Approvals, sessions, API keys and connections in the console, without scripts."""
 
+import html
 import re
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_who_gives_access_reads_what_it_is(house: House, tenant: Tenant):
     client = sign_in(house, tenant.name)
     keys, invitation = f"{base(tenant)}/access/keys", f"{base(tenant)}/access/invitation"
     for path, name, words in ((keys, "scopes", SCOPE_WORDS), (invitation, "roles", ROLE_WORDS)):
-        page = client.get(path).text
+        page = html.unescape(client.get(path).text)
         boxes = re.findall(rf'name="{name}" value="([^"]+)" aria-describedby="([^"]+)"', page)
         assert len(boxes) >= 5
         for value, at in boxes:

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.support.console import form_of, sign_in
+from tests.support.console import form_of, sign_in, sign_in_apart
 from tests.support.provider_scene import Scene
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
@@ -63,7 +63,7 @@ def test_what_waits_is_shown_to_who_may_decide(house: House, tenant: Tenant):
     recording = tenant.uploaded(AUDIO)
     rule = {"enabled": True, "verbs": ["recording_erasure"]}
     assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
-    first, second = sign_in(house, tenant.name), sign_in(house, tenant.name)
+    first, second = [sign_in_apart(house, account_id=tenant.id) for _ in range(2)]
     reader = sign_in(house, tenant.name, "recordings:read", "audit:read", "approvals:write")
     assert "for a second person" not in second.get(base).text
     path = f"{base}/recordings/{recording}/erasure"

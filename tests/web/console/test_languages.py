@@ -26,7 +26,7 @@ _SPOKEN: Final = frozenset({"aria-label", "alt", "placeholder"})
 _DATA: Final = frozenset({"code", "pre", "time", "svg", "textarea", "style", "script", "blockquote", "cite"})
 #: Data in elements that also have texts of ours: names that the tests give, codes and names of products.
 _NAMES: Final = re.compile(
-    r"callvault|UTC|SHA-256|Id\b|[a-z_]+:(?:read|write|listen)|\*|key_\w+|acc\w*-\w+|"
+    r"callvault|UTC|SHA-256|Id\b|[a-z_]+:(?:read|write|listen|pause)|\*|key_\w+|acc\w*-\w+|"
     r"\w+_[0-9a-f]{8,}|[0-9a-f]{8}…|python-httpx[/.0-9]*|US-[A-Z]{2}|\b[A-Z]{2}\b|"
     r"aircall|plivo|signalwire|telnyx|twilio|vonage|Ed25519|ES256|\b(?:main|platform|vault|test|ingest)\b|"
     r"Desk\b|Freshdesk|Front\b|Help Scout|HubSpot|Intercom|Pipedrive|Salesforce|Slack|Zapier|Webhook|Zendesk|Zoho CRM|"

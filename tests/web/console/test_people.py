@@ -164,16 +164,17 @@ def test_every_door_keeps_the_limit(scene: Scene, recordings: dict[str, str], br
 def test_a_part_of_a_name_offers_no_agent_beyond_the_limit(
     scene: Scene, recordings: dict[str, str], browser: httpx.Client
 ):
-    """Both agents have an "e" in their names; only the own one is offered, and of the other one nothing is told."""
+    """Both agents have an "e" in their names; only the own one is found, and of the other one nothing is told."""
     search = f"{PREFIX.format(account=scene.tenant.name)}/recordings/search"
 
-    def offered(part: str) -> list[str]:
+    def found(part: str) -> tuple[list[str], set[str]]:
         page = browser.get(browser.post(search, data={"agent": part}).headers["location"]).text
-        return re.findall(r'name="agent" value="([^"]+)">', page)
+        named = re.findall(r'These are recordings of ([^,]+),|name="agent" value="([^"]+)">', page)
+        return ["".join(one) for one in named], {one for one in recordings.values() if one in page}
 
     assert recordings.keys() >= {"Kim Ager", f"Lee {MARKUP}"}
-    assert offered("e") == ["Kim Ager"]
-    assert offered("Lee") == []
+    assert found("e") == (["Kim Ager"], {recordings["Kim Ager"]})
+    assert found("Lee") == ([], set())
 
 
 def test_lists_have_only_what_is_within_the_limit(
