@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from tests.services.moves.conftest import HERE_URL, THERE_URL, TwoVaults
 from tests.support.link_keys import registered
@@ -16,6 +17,8 @@ from tests.support.listening import opened
 from tests.support.permissions import link_wish
 from tests.support.service_house import AUDIO, House
 from tests.support.tenant import moment
+from vault.database.schema.calls import call_facts
+from vault.database.transaction import Transaction
 from vault.domain.calls.provider_api import Delivery
 from vault.domain.ids import Token
 from vault.domain.outbox.attempt import Answer
@@ -72,16 +75,21 @@ class SignsUrl(Platform):
         super().authenticate(delivery, credentials)
 
 
+def signed(house: House, kind: str, data: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a webhook."""
+    now = datetime.now(UTC)
+    body = json.dumps({"type": kind, "timestamp": moment(now), "data": data}).encode()
+    return body, dict(sign(house.secret, delivery_id=secrets.token_hex(8), sent_at=now, body=body))
+
+
 def webhook(house: House, ref: str) -> tuple[bytes, dict[str, str]]:
     """Return body and headers of an announcement."""
-    now = datetime.now(UTC)
     said = {
         "call_ref": f"call-{ref}",
         "recording_ref": ref,
         "recording_url": "https://media.example/call.wav",
     }
-    body = json.dumps({"type": "recording.completed", "timestamp": moment(now), "data": said}).encode()
-    return body, dict(sign(house.secret, delivery_id=secrets.token_hex(8), sent_at=now, body=body))
+    return signed(house, "recording.completed", said)
 
 
 async def test_a_link_leads_to_the_other_vault_and_plays_there(vaults: TwoVaults):
@@ -213,3 +221,28 @@ async def test_an_account_that_came_does_not_go_on(vaults: TwoVaults):
     back = replace(vaults.move, here=vaults.move.there, there=vaults.move.here)
     with pytest.raises(Exception, match="cannot move again"):
         await back("leaver", actor="operator")
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_facts_of_a_call_after_the_cut_are_at_the_other_vault(vaults: TwoVaults, warm: bool):
+    """Also where a node of the first one has the connection in memory: nothing is taken for an account that left."""
+    if warm:
+        await vaults.here.announce("before", call_ref="call-before")
+
+    def facts(tx: Transaction) -> int:
+        mine = call_facts.c.account_id == vaults.here.account.id
+        return tx.connection.execute(select(func.count()).select_from(call_facts).where(mine)).scalar_one()
+
+    await vaults.move("leaver", actor="operator")
+    connect(vaults)
+    carried = await vaults.there.database.read(facts)
+    parties = {"direction": "inbound", "from": "+33123456780", "to": "+33612345678"}
+    body, headers = signed(vaults.here, "call.started", {"call_ref": "late"} | parties)
+    async with client_of(vaults.here, HERE_URL) as client:
+        answer = await client.post(
+            f"/webhooks/platform/{vaults.here.connection_id}", content=body, headers=headers
+        )
+    assert answer.json()["status"] == "noted"
+
+    assert await vaults.here.database.read(facts) == 0
+    assert await vaults.there.database.read(facts) == carried + 1
