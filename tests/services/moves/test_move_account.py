@@ -15,7 +15,7 @@ from vault.database.stores.moves.tables import CARRIED, LEFT
 from vault.domain.moves.move import Phase
 from vault.domain.progress import no_progress
 from vault.domain.recordings.recording import State
-from vault.errors import NotFound, Refused
+from vault.errors import NotFound, Refused, Unavailable
 from vault.services.moves.copy_objects import copy_objects
 from vault.services.moves.move_account import MoveAccount
 from vault.thread_pools import Threads
@@ -147,3 +147,22 @@ async def test_events_are_told_of_what_was_before_the_cut_and_after_it(vaults: T
     told = [one for one in events(await poll(vaults.arrived)) if one["type"] == "recording.available"]
     assert [one["data"]["recording"] for one in told] == [before, after]
     assert [one["sequence"] for one in told] == sorted({one["sequence"] for one in told})
+
+
+async def test_an_account_does_not_leave_for_a_root_key_that_does_not_answer(
+    vaults: TwoVaults, monkeypatch: pytest.MonkeyPatch
+):
+    """It is as it was, and goes once the key service of the other vault answers."""
+    recording_id = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    assert await vaults.here.settle(recording_id) is State.AVAILABLE
+
+    async def fails(*_: object) -> bytes:
+        raise Unavailable("The key service does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vaults.there.root_key, "wrap", fails)
+        with pytest.raises(Unavailable):
+            await vaults.move("leaver", actor="operator")
+        assert await vaults.here.heard(recording_id) == AUDIO
+    await vaults.move("leaver", actor="operator")
+    assert await vaults.arrived.heard(recording_id) == AUDIO

@@ -159,6 +159,8 @@ class MoveAccount:
             for read in self.here.log_readers:
                 await read()
             kept = await self._carry(move)
+            # Both root keys must answer before the account leaves: after the cut it would be nowhere until they do.
+            await self._rewrapped(move.account_id)
             await copy_objects(self.here.objects, self.there.objects, move.account_id, self.progress)
             cut = await self.here.database.write(lambda tx, kept=kept: self._cut(tx, move, kept, actor))  # type: ignore[misc]
             if cut is not None:
