@@ -1,13 +1,16 @@
 """An erasure by number of a call that eight systems have: the receipt names each, verifiable without the vault."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.handover.erasing import handovers_in, receipt_of_erasure
 from tests.handover.handing import CUSTOMER, ME, all_handovers, call, hand_over
 from tests.handover.test_systems import activated
 from tests.support.service_house import House
+from vault.cli.main import app
 from vault.crm.registry import SYSTEMS
 from vault.errors import Tampered
 from vault.simulator.crm.crm import SimulatedCrm
@@ -31,7 +34,7 @@ async def leave(house: House, system: str) -> None:
     await verbs.end(account_id, mine.id, removes=False, **ME)
 
 
-async def test_a_receipt_names_every_system(either: House):
+async def test_a_receipt_names_every_system(either: House, tmp_path: Path):
     """What was removed and what each keeps, who was told, what was left by choice; nothing stands in the seven."""
     peers = await peers_of(either)
     recording_id = await call(either)
@@ -51,3 +54,14 @@ async def test_a_receipt_names_every_system(either: House):
     assert any("Bea" in one for one in peers["pipedrive"].shown())
     with pytest.raises(Tampered):
         handovers_in(receipt.replace(b'"left"', b'"removed"'))
+    file = tmp_path / "receipt.json"
+    file.write_bytes(receipt)
+    shown = CliRunner().invoke(app, ["verify-receipt", str(file), "--number", CUSTOMER])
+    assert shown.exit_code == 0, shown.output
+    lines = [
+        line.removeprefix("  in         ") for line in shown.output.splitlines() if line.startswith("  in ")
+    ]
+    assert sorted(lines) == sorted(
+        f"{name}, {one['outcome']}" + (f", keeps {' '.join(one['keeps'])}" if one["keeps"] else "")
+        for name, one in said.items()
+    )

@@ -47,6 +47,9 @@ def _of_person(statement: Mapping[str, Any]) -> Iterator[str]:
     """Write what was done about the request of a person."""
     for recording in statement["recordings"]:
         yield f"recording    {recording['id']}, {recording['outcome']}"
+        for one in recording.get("handovers", ()):
+            keeps = f", keeps {' '.join(one['keeps'])}" if one["keeps"] else ""
+            yield f"  in         {one['system']}, {one['outcome']}{keeps}"
     for code, count in statement["calls"].items():
         yield f"calls        {count}, {code}"
     # Receipts of earlier releases do not have it.

@@ -23,6 +23,10 @@ _GOES_ON: Final = (Accepted, Kept)
 _RESERVE: Final = 0.1
 #: Requests of one attempt: a system that says it removed something and did not would be asked for ever.
 _MOST_REQUESTS: Final = 30
+#: Answers to too many requests, 403 by an edge; and the wait where nobody says how long, or the next message would go
+#: at once.
+_TOO_MANY: Final = frozenset({403, 429})
+_TOO_MANY_WAIT: Final = timedelta(seconds=10)
 
 
 class AttemptEnds(Exception):
@@ -122,7 +126,8 @@ class Exchange:
             return AttemptEnds(_failed(text, reply), refused=verdict)
         asked = None
         if isinstance(verdict, Wait):
-            asked = verdict.asked or (MOST_WAIT if verdict.is_daily else None)
+            usual = _TOO_MANY_WAIT if reply.status in _TOO_MANY else None
+            asked = verdict.asked or (MOST_WAIT if verdict.is_daily else usual)
         text = f"{title} answered {reply.status}." if reply.status else f"{title} did not answer."
         return AttemptEnds(_failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear)))
 
