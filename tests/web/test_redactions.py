@@ -72,14 +72,43 @@ def test_the_original_does_not_come_back_by_its_name(tenant: Tenant):
     assert heard(tenant, recording) == new
 
 
-def test_a_compressed_format_is_refused_with_what_to_do(tenant: Tenant):
-    """Nothing is spliced."""
-    recording = tenant.uploaded(corpus.encode("mp3", "mp3", corpus.tones(2.0, rate=RATE), rate=RATE))
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"),
+    [
+        ("mp3", "mp3", 8000), ("mp3", "mp3", 44100), ("ogg", "libopus", 48000), ("flac", "flac", 8000),
+        ("amr", "libopencore_amrnb", 8000), ("wav", "adpcm_ima_wav", 8000),
+    ],
+)  # fmt: skip
+def test_a_compressed_format_becomes_its_samples(tenant: Tenant, container: str, codec: str, rate: int):
+    """The new file has the samples that the old one decodes to, with 0 in the range: no encoder comes again."""
+    channels = 1 if container == "amr" else 2
+    old = corpus.encode(container, codec, corpus.tones(3.0, rate=rate, channels=channels), rate=rate)
+    recording = tenant.uploaded(old)
     tenant.wait(recording)
-    before = heard(tenant, recording)
-    refused = redact(tenant, recording, {"from": 0, "to": 1})
-    assert (refused.status_code, refused.json()["reasons"]) == (409, ["format"])
-    assert heard(tenant, recording) == before
+    duration = tenant.get(recording)["duration"]
+    answer = redact(tenant, recording, {"from": FROM, "to": TO})
+    assert answer.status_code == 200, answer.text
+    new = heard(tenant, recording)
+    assert new[:4] == b"RIFF"
+    then, now = (corpus.decode(one).reshape(-1, channels).astype("<i2") for one in (old, new))
+    inside = slice(int(FROM * rate), int(TO * rate))
+    assert np.abs(then[inside].astype(int)).max() > 1000
+    assert not now[inside].any()
+    expected = then[: len(now)].copy()
+    expected[inside] = 0
+    # What a codec added to fill its last frame is no part of the recording.
+    assert abs(len(now) - duration * rate) <= 1
+    # FFmpeg has two decoders of AMR, which differ: the vault's is not the one that it chooses here.
+    assert codec == "libopencore_amrnb" or (now[: len(expected)] == expected).all()
+    assert np.abs(now[: inside.start].astype(int)).max() > 1000
+    said = tenant.http.get(tenant.url(f"/recordings/{recording}/evidence")).json()["chain"][-1]["said"]
+    assert said["method"] == "decoded-samples-to-silence/1"
+    assert said["unchanged_sha256"] == hashlib.sha256(now.tobytes()).hexdigest()
+    assert said["old_sha256"] == hashlib.sha256(old).hexdigest()
+    shown = tenant.get(recording)
+    assert (shown["state"], abs(shown["duration"] - duration) < 0.001) == ("available", True)
+    again = redact(tenant, recording, {"from": 0, "to": 0.5})
+    assert again.status_code == 200, again.text
 
 
 @pytest.mark.parametrize(

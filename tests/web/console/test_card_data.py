@@ -142,11 +142,11 @@ def test_a_wrong_range_comes_back(house: House, tenant: Tenant, wrong: dict[str,
     assert (heard(tenant, recording) == before).all()
 
 
-def test_a_compressed_recording_offers_no_removal(house: House, tenant: Tenant):
-    """A form that is always refused is none."""
+def test_a_compressed_recording_offers_a_removal_too(house: House, tenant: Tenant):
+    """It becomes its samples."""
     audio = corpus.encode("mp3", "mp3", corpus.tones(2.0, rate=RATE), rate=RATE)
     recording = tenant.uploaded(audio)
     tenant.wait(recording)
     page = sign_in(house, tenant.name).get(f"{base(tenant)}/recordings/{recording}").text
     assert "/erasure" in page
-    assert "/redactions" not in page
+    assert f"/recordings/{recording}/redactions" in page

@@ -1,8 +1,8 @@
 """Remove spans of audio from samples of a fixed size: which bytes they are, and the same bytes as silence.
 
-Only PCM and G.711 in a WAV file have such samples. All bytes outside the spans stay as they are: header, tags and the
-other samples. Silence is the byte that the codec has for it: PCM and µ-law then decode to 0, A-law, which has no 0, to
-8 of 32,768.
+Only PCM and G.711 in a WAV file have such samples; of another format, the decoded audio has. All bytes outside the
+spans stay as they are: header, tags and the other samples. Silence is the byte that the codec has for it: PCM and µ-law
+then decode to 0, A-law, which has no 0, to 8 of 32,768.
 """
 
 import math
@@ -22,8 +22,9 @@ _A_LAW, _MU_LAW, _UNSIGNED = "pcm_alaw", "pcm_mulaw", "pcm_u8"
 _SILENCE: Final = {_A_LAW: 0xD5, _MU_LAW: 0xFF, _UNSIGNED: 0x80}
 #: The largest absolute value of a decoded sample of silence, of 32,768.
 _LOUDEST: Final = {_A_LAW: 8}
-#: What was done, for the evidence.
+#: What was done, for the evidence; the second one to formats without samples of a fixed size.
 METHOD: Final = "samples-to-silence/1"
+METHOD_DECODED: Final = "decoded-samples-to-silence/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,12 @@ class SpanMeasures:
 
 
 def can_remove(container: str | None, codec: str | None) -> bool:
-    """Return whether spans of this format can be removed, so that all else stays equal bit by bit."""
+    """Return whether spans of this format can be removed: of any that the vault could decode."""
+    return container is not None and codec is not None
+
+
+def has_samples(container: str | None, codec: str | None) -> bool:
+    """Return whether a file consists of samples of a fixed size, so that all else stays equal bit by bit."""
     return container == CONTAINER and (codec or "").startswith("pcm_")
 
 

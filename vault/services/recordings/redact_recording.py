@@ -2,14 +2,14 @@
 
 The steps: find the samples in the confined decoder; read the old object, silence the spans and seal the result, block
 by block in constant memory; read the new object back; decode both, and compare: nothing but silence inside, equal
-outside. Only then one transaction changes the row (``vault/services/lifecycle/redact.py``), and the old objects are
-deleted. A process that is killed before the transaction leaves objects that no row names, and after it old
-objects whose key is gone: ``vault/services/recordings/sweep_orphans.py`` deletes both.
+outside. A compressed format is decoded, and stored as samples (``new_audio.py``). Only then one transaction changes
+the row (``vault/services/lifecycle/redact.py``), and the old objects are deleted. A process that is killed before the
+transaction leaves objects that no row names, and after it old objects whose key is gone:
+``vault/services/recordings/sweep_orphans.py`` deletes both.
 """
 
 import asyncio
 import hmac
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +21,7 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, SealedOb
 from vault.domain.recordings.redaction import (
     MAX_REDACTIONS,
     METHOD,
+    METHOD_DECODED,
     FrameSpan,
     Removal,
     SampleLayout,
@@ -28,25 +29,30 @@ from vault.domain.recordings.redaction import (
     can_remove,
     checked_spans,
     frames_of,
+    has_samples,
     loudest_silence,
     silence_of,
 )
-from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.evidence import encode_details
 from vault.errors import DescriberCrashed, NotFound, ObjectLocked, Refused, Unavailable, Undecodable
-from vault.ports.audio import SpanDecoder
+from vault.ports.audio import Describer, SpanDecoder
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
-from vault.sealing.keys import KEY_BYTES, recording_key
-from vault.sealing.message import seal
+from vault.sealing.sealer import Sealer
 from vault.sentence import Sentence
 from vault.services.ingest.describe_audio import CHUNK_BYTES, DescribeAudio, ReadBack
-from vault.services.ingest.seal_stream import Sealed, seal_stream
-from vault.services.ingest.store_attempt import discard, objects_of
+from vault.services.ingest.seal_stream import seal_stream
+from vault.services.ingest.store_attempt import discard
 from vault.services.lifecycle.audio_columns import StoredAudio
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.lifecycle.redact import NewAudio, redact, redactable
+from vault.services.recordings.new_audio import (
+    DecodedAudio,
+    has_format_of,
+    place_of_new,
+    seal_decoded,
+    with_audio,
+)
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording, wrap_recording_key
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_with_month_key
@@ -55,8 +61,7 @@ from vault.thread_pools import Threads
 
 _LOG = Log(__name__)
 _FORMAT: Final = (
-    "Spans can be removed from PCM and G.711 in a WAV file, and this recording has another format. Erase it, or "
-    "restrict it."
+    "The vault could not decode this recording, so nothing can be removed from it. Erase it, or restrict it."
 )
 _NOT_PROVED: Final = (
     "The result could not be proved, so nothing was changed. Erase the recording, or restrict it."
@@ -71,6 +76,7 @@ class RedactRecording:
     ring: KeyRing
     objects: ObjectStore
     decoder: SpanDecoder
+    describer: Describer
     describe: DescribeAudio
     threads: Threads
     clock: Clock
@@ -132,23 +138,21 @@ class RedactRecording:
         """Return the new audio, sealed and proved; the objects of it are added to ``made``."""
         recording = before.recording
         try:
-            layout = await self.decoder.layout(self._source(before), account_id=recording.account_id)
-            removal = _removal(recording, layout, spans)
-            after = await self._sealed(before, removal, made)
+            exact = has_samples(recording.container, recording.codec)
+            after, proof = await (self._exact if exact else self._decoded)(before, spans, made)
             result = await self.describe(after, find_digits=found)
             described = result.columns
             made += filter(None, [described.get("rendition")])
             if any(_overlap(span, digits) for span in spans for digits in result.keyed_digits):
                 raise _refused(recording, "found again")
-            proof = await self._proof(before, after, removal.spans)
         except (Undecodable, DescriberCrashed) as error:
             _LOG.warning("redact.not_decoded", recording_id=recording.id, reason=str(error))
             raise Refused(_NOT_PROVED, reasons=("not_proved",)) from error
-        same = ("container", "codec", "channels", "sample_rate", "duration")
-        if any(described.get(name) != getattr(recording, name) for name in same):
+        if not has_format_of(recording, described, exact=exact):
             raise _refused(recording, "another format")
         statement = {
-            "method": METHOD, **({"detector": DETECTOR} if found else {}), "spans": [span.encoded() for span in spans],
+            "method": METHOD if exact else METHOD_DECODED, **({"detector": DETECTOR} if found else {}),
+            "spans": [span.encoded() for span in spans],
             "old_sha256": before.details().sha256.hex(), "new_sha256": after.details().sha256.hex(), **proof,
         }  # fmt: skip
         return NewAudio(
@@ -160,43 +164,49 @@ class RedactRecording:
             spans=spans,
         )
 
-    async def _sealed(
-        self, before: OpenedRecording, removal: Removal, made: list[SealedObject]
-    ) -> OpenedRecording:
-        """Seal the audio without the spans under a new key; that is not wrapped yet."""
-        recording, evidence = before.recording, before.keys.evidence
-        key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
-        context = bound.of_recording(recording.account_id, recording.id, "audio", evidence)
-        location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
-        sealed: Sealed = await seal_stream(
+    async def _exact(
+        self, before: OpenedRecording, spans: Sequence[Span], made: list[SealedObject]
+    ) -> tuple[OpenedRecording, dict[str, Any]]:
+        """Seal the file without the spans, all other bytes as they are, and prove it."""
+        recording = before.recording
+        layout = await self.decoder.layout(self._source(before), account_id=recording.account_id)
+        removal = _removal(recording, layout, spans)
+        key, context, location = place_of_new(before)
+        sealed = await seal_stream(
             _without_spans(self._source(before), removal),
             key=key, context=context, objects=self.objects, location=location, threads=self.threads,
         )  # fmt: skip
         made.append(sealed.sealed)
-        details = replace(before.details(), sha256=sealed.sha256)
-        keys = replace(
-            before.keys,
-            details=seal(key, {**context, "purpose": "details"}, encode_details(details)),
-            waveform=None,
-        )
-        found = replace(recording, audio=sealed.sealed, rendition=None)
-        return OpenedRecording(recording=found, key=key, keys=keys, sealed_details=details)
+        after = with_audio(before, key, sealed)
+        old = await self.decoder.measure(self._source(before), removal.spans, account_id=recording.account_id)
+        return after, await self._proof(after, removal.spans, old.rest)
 
-    async def _proof(
-        self, before: OpenedRecording, after: OpenedRecording, spans: Sequence[FrameSpan]
-    ) -> dict[str, Any]:
-        """Decode both, and return what the evidence says of it. Raises Refused unless only the spans differ."""
-        account_id, codec = before.recording.account_id, before.recording.codec or ""
-        old = await self.decoder.measure(self._source(before), spans, account_id=account_id)
-        new = await self.decoder.measure(self._source(after), spans, account_id=account_id)
+    async def _decoded(
+        self, before: OpenedRecording, spans: Sequence[Span], made: list[SealedObject]
+    ) -> tuple[OpenedRecording, dict[str, Any]]:
+        """Seal the decoded audio without the spans, and prove it."""
+        recording = before.recording
+        key, context, location = place_of_new(before)
+        audio = DecodedAudio(
+            recording=recording, spans=spans, objects=self.objects, location=location,
+            sealer=Sealer(key, context), threads=self.threads,
+        )  # fmt: skip
+        source = self._source(before)
+        sealed = await seal_decoded(self.describer, source, audio)
+        made.append(sealed.sealed)
+        after = with_audio(before, key, sealed)
+        of = {"container": recording.container, "codec": recording.codec}
+        proof = await self._proof(after, audio.frames, audio.rest.digest())
+        return after, {**proof, "decoded_from": of}
+
+    async def _proof(self, after: OpenedRecording, spans: Sequence[FrameSpan], rest: bytes) -> dict[str, Any]:
+        """Decode the new audio, and return what the evidence says of it. Raises Refused if other samples differ."""
+        recording = after.recording
+        new = await self.decoder.measure(self._source(after), spans, account_id=recording.account_id)
         wanted = sum((span.end - span.begin) * len(span.channels) for span in spans)
-        proved = (
-            new.loudest <= loudest_silence(codec)
-            and new.samples == old.samples == wanted
-            and hmac.compare_digest(new.rest, old.rest)
-        )
-        if not proved:
-            raise _refused(before.recording, "other samples")
+        loudest = loudest_silence(recording.codec or "")
+        if new.loudest > loudest or new.samples != wanted or not hmac.compare_digest(new.rest, rest):
+            raise _refused(recording, "other samples")
         return {"silent_samples": new.samples, "unchanged_sha256": new.rest.hex()}
 
     async def _write(self, new: NewAudio, actor: str) -> None:

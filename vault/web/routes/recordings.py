@@ -172,8 +172,9 @@ async def post_redaction(
 
     They become silence in a new object under a new key, which is read back and compared before it takes the place of
     the old one. When the response is sent, nobody hears the old audio any more, and the provider is asked to delete its
-    copy. For PCM and G.711 in a WAV file: 409 `format` for others, `held` while a hold covers it, `not_proved` where
-    the comparison failed and nothing was changed. The evidence says what was removed, by whom and why.
+    copy. A format other than PCM and G.711 in a WAV file is decoded, and becomes a WAV file of PCM16. 409 `format`
+    where the vault could not decode it, `too_long`, `held` while a hold covers it, `not_proved` where the comparison
+    failed and nothing was changed. The evidence says what was removed, by whom and why.
 
     Send `ranges`, or the id of a `proposal`: then digits must not be found there again.
     """
