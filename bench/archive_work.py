@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, TypeVar
 
 import uvloop
@@ -38,6 +38,8 @@ _T = TypeVar("_T")
 #: Recordings that came in through the vault.
 _NEW = 20
 _ACTOR = "bench"
+#: Recordings that are put at the same time.
+_AT_ONCE = 20
 _CALLS = (
     "create",
     "put",
@@ -77,6 +79,7 @@ def archive(sizes: Sizes, folder: Path) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for size in sizes.restored:
             runner.run(_restore_and_sweep(folder / f"archive-{size}", size))
+        runner.run(_restore_whole(folder / "whole", sizes.whole))
         runner.run(_export(folder / "export", sizes.exported))
 
 
@@ -97,13 +100,38 @@ async def _restore_and_sweep(folder: Path, size: int) -> None:
         print(f"  sweep of {size:,} recordings of which none changed: {count}", flush=True)
         await _change(vault)
         await _write_all(vault)
-    old = replace(
+    await _restore(_with_objects_of(settings, folder, folder / "old"), size)
+
+
+async def _restore_whole(folder: Path, size: int) -> None:
+    settings = settings_of(str(folder), "sqlite")
+    async with assemble(settings, describing=False) as vault:
+        for first in range(0, size, _AT_ONCE):
+            names = [f"whole-{number}" for number in range(first, min(size, first + _AT_ONCE))]
+            await asyncio.gather(*(put_recording(vault, name, 8000) for name in names))
+        await _write_all(vault)
+    await asyncio.to_thread((folder / "empty").mkdir)
+    empty = _with_objects_of(settings, folder, folder / "empty")
+    async with assemble(empty, mode=StartMode.RESTORE, describing=False) as vault:
+        with _counted() as count:
+            begun = process_time()
+            report = await vault.backup.restore(actor=_ACTOR)
+            spent = process_time() - begun
+    cpu, wall = (1000 * seconds / size for seconds in (spent, count.seconds))
+    each = f"{count.statements / size:.1f} statements, {cpu:.1f} ms of CPU, {wall:.1f} ms"
+    print(
+        f"  restore {report.counts['available']:,} recordings into an empty database, for one: {each}",
+        flush=True,
+    )
+
+
+def _with_objects_of(settings: Settings, folder: Path, data_dir: Path) -> Settings:
+    return replace(
         settings,
-        data_dir=folder / "old",
+        data_dir=data_dir,
         objects_url=f"file://{folder}/objects",
         root_key_url=f"file://{folder}/root.key",
     )
-    await _restore(old, size)
 
 
 async def _restore(settings: Settings, size: int) -> None:

@@ -43,6 +43,8 @@ class Sizes:
     looks: int
     #: Recordings of the archives that are restored and swept, and events of the log of which an account is exported.
     restored: tuple[int, ...]
+    #: Recordings that are restored into an empty database.
+    whole: int
     exported: int
     #: Bytes of the recording that the vault and what would stand in its place take in, and of which a piece is heard.
     instead: int
@@ -72,6 +74,7 @@ FULL = Sizes(
     archives=(1_000, 100_000, 1_000_000),
     looks=50,
     restored=(10_000, 100_000),
+    whole=5_000,
     exported=2_000_000,
     instead=1_000_000_000,
 )
@@ -99,6 +102,7 @@ QUICK = Sizes(
     archives=(100, 1_000),
     looks=5,
     restored=(100, 300),
+    whole=40,
     exported=5_000,
     instead=16_000_000,
 )

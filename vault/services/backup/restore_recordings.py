@@ -1,10 +1,12 @@
 """Restore recordings: their tombstones and their manifests."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from vault.batches import batches_of
 from vault.database.interface import Database
 from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.stores.recordings.evidence import EvidenceRow
@@ -36,13 +38,15 @@ from vault.services.lifecycle.lifecycle import WORKER
 from vault.services.lifecycle.restore_states import close_successors, restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.end_listening import restrict_again
-from vault.services.shared.gather_all import gathered
+from vault.services.shared.gather_all import gathered, gathered_ahead
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import current_month_key
 from vault.services.shared.sealed_metadata import FoundMetadata, SealedMetadata
 
 #: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
+#: Batches that are read and decrypted while one is written.
+_AHEAD = 2
 #: Ids per statement, and unfinished rotations considered.
 _KEY_BATCH_SIZE, _ROTATIONS = 500, 10_000
 
@@ -72,7 +76,7 @@ class RestoreRecordings:
     async def tombstones(self, scope: Scope | None, report: Report, progress: ProgressCallback) -> None:
         """Restore recordings that were refused, failed or erased; with ``scope``, only those since then."""
         done = 0
-        async for keys in _batches(self._tombstone_keys(scope)):
+        async for keys in batches_of(self._tombstone_keys(scope), _BATCH_SIZE):
             for recordings in await gathered([self.open_tombstones(key, report) for key in keys]):
                 report.findings += await self.database.write(partial(put_tombstones, recordings))
                 done += len(recordings)
@@ -104,17 +108,17 @@ class RestoreRecordings:
         ids: set[str] = set()
         scope = divergence.named
         replay, own = divergence.lost, divergence.own.recordings
-        async for keys in _batches(self._manifest_keys(scope)):
-            opened = await gathered(
-                [self.open_manifest(key, replay, report, listed=scope is None) for key in keys]
-            )
-            usable = [manifest for manifest in opened if manifest is not None]
-            put = partial(put_manifests, usable, own, replay.redacted)
-            placed, refused = await self.database.write(put)
-            ids.update(placed)
-            for location in refused:
-                report.findings.append(f"{location}: another recording has the same name in its source.")
-            await progress("manifests", len(ids), 0)
+        open_one = partial(self.open_manifest, replay=replay, report=report, listed=scope is None)
+        keys = batches_of(self._manifest_keys(scope), _BATCH_SIZE)
+        async with aclosing(gathered_ahead(keys, open_one, ahead=_AHEAD)) as batches:
+            async for opened in batches:
+                usable = [manifest for manifest in opened if manifest is not None]
+                put = partial(put_manifests, usable, own, replay.redacted)
+                placed, refused = await self.database.write(put)
+                ids.update(placed)
+                for location in refused:
+                    report.findings.append(f"{location}: another recording has the same name in its source.")
+                await progress("manifests", len(ids), 0)
         report.add("available", len(ids))
         return ids
 
@@ -286,14 +290,3 @@ def _row(
         key_version=key.version,
         month_key=key.month_key,
     )
-
-
-async def _batches(keys: AsyncIterator[str]) -> AsyncIterator[list[str]]:
-    batch: list[str] = []
-    async for key in keys:
-        batch.append(key)
-        if len(batch) == _BATCH_SIZE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

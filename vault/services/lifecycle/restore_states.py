@@ -28,7 +28,8 @@ def restore_available(
     another recording has its reference.
     """
     recording = manifest.recording
-    row = tx.recordings.by_id(recording.id)
+    # Most have none: nothing is read for them.
+    row = tx.recordings.by_id(recording.id) if redacted else None
     digests = {digest for digest, _ in manifest.chain}
     is_newer = any(one in digests and not tx.evidence.has(recording.id, one) for one in redacted)
     if not RestoredRecordings(tx.connection).available(manifest, keep=keep, is_newer=is_newer):

@@ -1,10 +1,12 @@
 """Run several coroutines concurrently and wait until all have ended."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 async def gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -19,3 +21,24 @@ async def gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             raise result
         good.append(result)
     return good
+
+
+async def gathered_ahead(
+    batches: AsyncIterator[Sequence[Item]], work: Callable[[Item], Coroutine[Any, Any, T]], *, ahead: int
+) -> AsyncGenerator[list[T]]:
+    """Yield the results of each batch in order; meanwhile the work on ``ahead`` batches more goes on.
+
+    Raises the first error of the batch that is next. Close it (``aclosing``): after that no coroutine still runs.
+    """
+    running = deque[asyncio.Task[list[T]]]()
+    try:
+        async for batch in batches:
+            running.append(asyncio.create_task(gathered([work(item) for item in batch])))
+            if len(running) > ahead:
+                yield await running.popleft()
+        while running:
+            yield await running.popleft()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

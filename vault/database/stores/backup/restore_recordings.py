@@ -67,8 +67,7 @@ class RestoredRecordings(Rows):
         state = _state(self._db, recording.id)
         if state is not None and state not in RESTORE_MANIFEST.sources:
             return False
-        known = keep or self._chain_length(recording.id) > len(manifest.chain)
-        if state is State.AVAILABLE and known and not is_newer:
+        if state is State.AVAILABLE and not is_newer and (keep or self._has_more(manifest)):
             # The row is newer than the manifest: it has evidence added since, such as a restriction.
             self._update(recording.id, dict(MANIFEST_CHANGED))
             return True
@@ -88,9 +87,10 @@ class RestoredRecordings(Rows):
                 forget_notes(self._db, recording.id)
                 forget_proposals(self._db, [recording.id])
             self._update(recording.id, row)
+            self._forget_chain(recording.id)
         elif not insert_new(self._db, recordings, row):
             return False
-        self._replace_chain(manifest)
+        self._add_chain(manifest)
         return True
 
     def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
@@ -174,16 +174,16 @@ class RestoredRecordings(Rows):
             note_object_checks(self._db, [(recording_id, row.account_id)])
             if transition.target in GONE:
                 forget_metadata_of_recording(self._db, recording_of(row))
-        mine = evidence_entries.c.recording_id == recording_id
-        self._db.execute(delete(evidence_entries).where(mine))
+        self._forget_chain(recording_id)
         forget_notes(self._db, recording_id)
         forget_proposals(self._db, [recording_id])
         forget_answers_on_recording(self._db, recording_id)
 
-    def _replace_chain(self, manifest: Manifest) -> None:
+    def _forget_chain(self, recording_id: str) -> None:
+        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
+
+    def _add_chain(self, manifest: Manifest) -> None:
         recording = manifest.recording
-        mine = evidence_entries.c.recording_id == recording.id
-        self._db.execute(delete(evidence_entries).where(mine))
         chain = [
             evidence_values(
                 EvidenceRow(
@@ -196,9 +196,11 @@ class RestoredRecordings(Rows):
         if chain:
             self._db.execute(insert(evidence_entries), chain)
 
-    def _chain_length(self, recording_id: str) -> int:
-        mine = evidence_entries.c.recording_id == recording_id
-        return self._db.execute(select(func.count()).select_from(evidence_entries).where(mine)).scalar_one()
+    def _has_more(self, manifest: Manifest) -> bool:
+        """Return whether the row has more evidence than its manifest."""
+        mine = evidence_entries.c.recording_id == manifest.recording.id
+        count = self._db.execute(select(func.count()).select_from(evidence_entries).where(mine)).scalar_one()
+        return bool(count > len(manifest.chain))
 
     def _update(self, recording_id: str, values: dict[str, Any]) -> None:
         self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(values))
