@@ -12,10 +12,12 @@ from tests.support.service_house import AUDIO, SIGNER
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.database.stores.moves.tables import CARRIED, LEFT
-from vault.domain.moves.move import Phase
+from vault.database.stores.node.account_moves import AccountMoveRows
+from vault.domain.moves.move import Move, Phase
 from vault.domain.progress import no_progress
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Refused, Unavailable
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.moves.copy_objects import copy_objects
 from vault.services.moves.move_account import MoveAccount
 from vault.thread_pools import Threads
@@ -166,3 +168,46 @@ async def test_an_account_does_not_leave_for_a_root_key_that_does_not_answer(
         assert await vaults.here.heard(recording_id) == AUDIO
     await vaults.move("leaver", actor="operator")
     assert await vaults.arrived.heard(recording_id) == AUDIO
+
+
+@pytest.mark.parametrize("step", ["_stay_away", "_statement", "_rewrapped", "_after"])
+async def test_a_move_that_dies_after_the_cut_goes_on(
+    vaults: TwoVaults, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    """The account is at one vault at most meanwhile; run again, the move ends, and nothing is there twice."""
+    recording_id = (await vaults.here.announce(call_ref="call-1")).recording_id or ""
+    assert await vaults.here.settle(recording_id) is State.AVAILABLE
+
+    async def dies(*_: object) -> None:
+        raise Unavailable("The process ends here.")
+
+    calls = 0
+    rewrapped, put = MoveAccount._rewrapped, AccountMoveRows.put
+
+    async def dies_later(self: MoveAccount, account_id: str):
+        nonlocal calls
+        calls += 1
+        return await (rewrapped(self, account_id) if calls == 1 else dies())
+
+    def dies_at_last(self: AccountMoveRows, move: Move) -> None:
+        if move.phase is Phase.MOVED and move.statement is not None:
+            raise Unavailable("The process ends here.")
+        put(self, move)
+
+    with monkeypatch.context() as patch:
+        if step == "_after":
+            patch.setattr(AccountMoveRows, "put", dies_at_last)
+        else:
+            patch.setattr(MoveAccount, step, dies_later if step == "_rewrapped" else dies)
+        with pytest.raises(Unavailable):
+            await vaults.move("leaver", actor="operator")
+    with pytest.raises(NotFound):
+        await vaults.here.vault.accounts.accounts.find("leaver")
+    move = await vaults.move("leaver", actor="operator")
+    assert move.statement is not None
+    assert await vaults.arrived.heard(recording_id) == AUDIO
+    await vaults.there.vault.jobs.log_publisher.sequence()
+    entries = await vaults.there.vault.audit_log.access_log.list_events(
+        vaults.here.account.id, EventFilter(), start=0, limit=1000
+    )
+    assert [logged.event.type for logged, _ in entries.items].count("account.arrived") == 1
