@@ -243,7 +243,7 @@ def _sign_in(grown: Grown, connection: str, number: int) -> tuple[str, str]:
     now, subject = datetime.now(UTC), new_id("sub")
     profile = Profile(name=f"P {number}", issuer="https://idp.example", subject=subject)
     sealed = house.call(house.vault.sign_in.members.opened.seal_profile, account, profile)
-    identity = house.vault.sign_in.sign_in.data_keys.identity(account, profile.issuer, subject)
+    identity = house.call(house.vault.sign_in.sign_in.data_keys.identity, account, profile.issuer, subject)
     roles = tuple(house.call(house.vault.database.read, lambda tx: tx.sign_in.roles(account)))
     person = PersonRow(
         id=new_id("per"), account_id=account, connection_id=connection, sealed_profile=sealed,
