@@ -39,7 +39,6 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("services/backup/restore_accounts.py", "_lost"): _EACH_READS,
     ("services/backup/restore_unnamed.py", "_compare"): _EACH_READS,
     ("services/backup/restore_unnamed.py", "_manifests"): _EACH_READS,
-    ("services/backup/restore_recordings.py", "manifests"): _EACH_READS,
     ("services/backup/request_objects.py", "restore"): _EACH_READS,
     ("services/backup/request_objects.py", "_restore"): _EACH_READS,
     ("services/moves/move_account.py", "_rewrapped"): _EACH_READS,

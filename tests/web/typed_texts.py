@@ -129,6 +129,13 @@ CLEAR = {
     ("PUT", "/v1/accounts/{account}", "region"): "is compared with the label of the vault, and not kept",
     ("POST", "/v1/keys", "name"): _NAME,
     ("PUT", "/provisioning", "connection"): "names a sign-in connection, and is not kept",
+    **{
+        ("POST", "/sign-in-connections/test", one): "is asked of the provider once, and not kept"
+        for one in (
+            *("issuer", "client_id", "client_secret", "scopes[]", "acr_values[]", "claim[]"),
+            *("roles[].value", "roles[].agents[]"),
+        )
+    },
     ("POST", "/v1/keys", "account"): _NAME,
     ("PUT", "/connections/{name}", "provider"): _CODE,
     **{

@@ -1,7 +1,7 @@
 """The form of a connection: the credentials of its platform, as a page shows them and as REST takes them."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ _SECRET, _PREVIOUS_SECRET = "secret", "previous_secret"
 _OPEN, _PREVIOUS_OPEN = "credential", "previous"
 #: More than a private key of 4,096 bits has.
 _LONGEST: Final = 8192
+#: A word of a text, such as the name of a field.
+_NAME: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +57,13 @@ def in_labels(platform: Provider, text: str) -> str:
     """Return a text of a platform with the labels of the form in the place of the names of fields."""
     labels = {one.name: of_service(one.label) or one.label for one in platform.credential_fields}
     labels |= {"next_url": gettext("Where a call continues")}
-    names = "|".join(sorted((re.escape(name) for name in labels if "_" in name), key=len, reverse=True))
-    replaced = re.sub(
-        rf"\b(?:{names})\b", lambda found: f"\u201c{escape(labels[found[0]])}\u201d", escape(text)
-    )
+    replaced = _NAME.sub(lambda found: _label_of(found[0], labels), escape(text))
     return Markup(replaced)  # noqa: S704 - the text and the labels are escaped
+
+
+def _label_of(word: str, labels: Mapping[str, str]) -> str:
+    """Return the label of a field in quotation marks; any other word as it is."""
+    return f"\u201c{escape(labels[word])}\u201d" if word in labels and "_" in word else word
 
 
 def free_name(wish: str, taken: Collection[str]) -> str:
