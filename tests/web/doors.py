@@ -183,7 +183,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/usage"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
     ("GET", "/sign-in-connections"): ("keys:write", None),
-    ("POST", "/sign-in-connections/test"): ("keys:write", SIGN_IN),
+    ("POST", "/sign-in-connection-test"): ("keys:write", SIGN_IN),
     ("PUT", "/sign-in-connections/{name}"): ("keys:write", SIGN_IN),
     ("GET", "/sign-in-connections/{name}"): ("keys:write", None),
     ("DELETE", "/sign-in-connections/{name}"): ("keys:write", None),

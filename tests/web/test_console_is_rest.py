@@ -98,7 +98,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "PUT /limits": "/account/limits",
     "PUT /step-up": "/access/step-up",
     "PUT /sign-in-connections/{name}": "/access/sign-in",
-    "POST /sign-in-connections/test": "/access/sign-in/test",
+    "POST /sign-in-connection-test": "/access/sign-in/test",
     "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
     "PUT /provisioning": "/access/provisioning",
     "DELETE /provisioning": "/access/provisioning/deletion",

@@ -130,7 +130,7 @@ CLEAR = {
     ("POST", "/v1/keys", "name"): _NAME,
     ("PUT", "/provisioning", "connection"): "names a sign-in connection, and is not kept",
     **{
-        ("POST", "/sign-in-connections/test", one): "is asked of the provider once, and not kept"
+        ("POST", "/sign-in-connection-test", one): "is asked of the provider once, and not kept"
         for one in (
             *("issuer", "client_id", "client_secret", "scopes[]", "acr_values[]", "claim[]"),
             *("roles[].value", "roles[].agents[]"),

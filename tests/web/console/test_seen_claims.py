@@ -55,7 +55,7 @@ def test_the_claims_that_are_kept_are_bounded():
 
 def test_a_provider_is_tested_by_rest_too(scene: Scene):
     """With the body of a connection, which is not stored; it names what would keep people from signing in."""
-    url = scene.tenant.url("/sign-in-connections/test")
+    url = scene.tenant.url("/sign-in-connection-test")
     body = {"issuer": scene.provider.issuer, "client_id": "c", "claim": ["groups"]}
     good = scene.house.admin.post(url, json=body)
     assert (good.status_code, good.json()["problems"]) == (200, [])

@@ -86,7 +86,7 @@ async def arguments_of(
     }
 
 
-@router.post(_CONNECTIONS + "/test", dependencies=[Depends(access("keys:write"))])
+@router.post("/sign-in-connection-test", dependencies=[Depends(access("keys:write"))])
 async def post_provider_test(vault: TheVault, body: SignInConnectionIn) -> ProviderCheckOut:
     """Fetch the documents of a provider, and say what is wrong with them. Nothing is stored, and no secret is sent.
 
