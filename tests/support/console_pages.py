@@ -5,7 +5,7 @@ from typing import Final
 
 from playwright.sync_api import Page
 
-from tests.support.example_account import CALLER_NATIONAL
+from tests.support.example_account import CALLER_NATIONAL, ExampleAccount
 
 #: Below the account; names in braces are ids of ``tests.support.example_account``.
 PAGES: Final = {
@@ -93,6 +93,14 @@ NO_PAGES: Final = {
     "/requests/{request_id}/receipt": "a file",
     "/registers/authorities/report": "a file",
 }
+
+
+def path_of(account: ExampleAccount, name: str) -> str:
+    """Return the address of a page of the example account."""
+    path = PAGES[name]
+    for what, one in account.ids.items():
+        path = path.replace(f"{{{what}}}", one)
+    return f"/console/accounts/{account.tenant.name}{path}"
 
 
 def _press(page: Page, name: str) -> None:

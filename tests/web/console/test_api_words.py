@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.api_words import texts_with_api_words
 from tests.support.console import sign_in
-from tests.support.console_pages import PAGES
+from tests.support.console_pages import PAGES, path_of
 from tests.support.example_account import ExampleAccount, example_account
 from tests.support.web_house import House
 
@@ -47,9 +47,6 @@ def client(house: House, account: ExampleAccount) -> httpx.Client:
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_words_of_the_api(client: httpx.Client, account: ExampleAccount, name: str):
     """But for addresses, codes that are marked as such, and what is named above."""
-    path = PAGES[name]
-    for what, one in account.ids.items():
-        path = path.replace(f"{{{what}}}", one)
-    page = client.get(f"/console/accounts/{account.tenant.name}{path}")
+    page = client.get(path_of(account, name))
     assert page.status_code == 200
     assert [text for text in texts_with_api_words(page.text) if not allowed(name, text)] == []

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.console import sign_in
-from tests.support.console_pages import PAGES
+from tests.support.console_pages import PAGES, path_of
 from tests.support.example_account import ExampleAccount, example_account
 from tests.support.web_house import House
 
@@ -62,10 +62,7 @@ def client(house: House, account: ExampleAccount) -> httpx.Client:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_date_is_an_element_of_a_time(client: httpx.Client, account: ExampleAccount, name: str):
     """But for what is named above."""
-    path = PAGES[name]
-    for what, one in account.ids.items():
-        path = path.replace(f"{{{what}}}", one)
-    page = client.get(f"/console/accounts/{account.tenant.name}{path}")
+    page = client.get(path_of(account, name))
     assert page.status_code == 200
     found = [text for text in dates_of(page.text) if not any(re.match(one, text) for one, _ in ALLOWED)]
     assert found == []

@@ -14,7 +14,7 @@ from tests.support.api_words import texts_with_api_words
 from tests.support.chromium import new_page
 from tests.support.console import OWN, key_text, sign_in, violations
 from tests.support.console_forms import Field, PageForm, forms_of
-from tests.support.console_pages import PAGES
+from tests.support.console_pages import PAGES, path_of
 from tests.support.example_account import ExampleAccount, example_account
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS
@@ -77,14 +77,6 @@ def browser_page(house: House, account: ExampleAccount, browser: Browser) -> Ite
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/console/accounts/**")
         yield page
-
-
-def path_of(account: ExampleAccount, name: str) -> str:
-    """Return the address of a page."""
-    path = PAGES[name]
-    for what, one in account.ids.items():
-        path = path.replace(f"{{{what}}}", one)
-    return f"/console/accounts/{account.tenant.name}{path}"
 
 
 def opened(client: httpx.Client, account: ExampleAccount, name: str) -> str:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.console import MARKUP, furnished, sign_in
-from tests.support.console_pages import PAGES
+from tests.support.console_pages import PAGES, path_of
 from tests.support.example_account import ExampleAccount, example_account
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
@@ -77,10 +77,7 @@ def test_no_page_shows_an_id_where_people_expect_a_name(
     browser: httpx.Client, account: ExampleAccount, name: str
 ):
     """Persons, keys, recordings, requests, holds and all others; no mark is left either."""
-    path = PAGES[name]
-    for what, one in account.ids.items():
-        path = path.replace(f"{{{what}}}", one)
-    page = browser.get(f"/console/accounts/{account.tenant.name}{path}")
+    page = browser.get(path_of(account, name))
     assert page.status_code == 200
     assert _BARE.findall(read(page.text)) == []
     assert MARK.search(page.text) is None
