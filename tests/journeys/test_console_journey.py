@@ -182,7 +182,7 @@ def ask_for_an_erasure(day: Day) -> None:
     day.first.fill("Country of the numbers", "US")
     day.first.press("Enter and search")
     day.first.press("Record it")
-    day.first.choose("On everything that is found", "erase")
+    day.first.choose("On everything that is found", "erase (1 of 1 recording)")
     day.first.press("Check the decision")
     _confirm(day, day.first, "Decide")
     assert day.first.page.get_by_role("status").inner_text().startswith("Another person must approve")

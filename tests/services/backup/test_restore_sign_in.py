@@ -138,7 +138,7 @@ async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, th
 async def test_a_removal_outlives_its_connection(house: House, tmp_path: Path, threads: Threads):
     """From the object store alone: the human is removed, whatever connection to the provider is made afterwards."""
     keys, account = house.vault.sign_in.members.identify_people.data_keys, house.account.id
-    identity = keys.identity(account, SETTINGS.issuer, "left")
+    identity = await keys.identity(account, SETTINGS.issuer, "left")
     await connect(house, "main", WIDE)
     await member(house, "left", identity=identity)
     await house.vault.sign_in.members.remove(account, "per_left", **ME)
@@ -148,10 +148,8 @@ async def test_a_removal_outlives_its_connection(house: House, tmp_path: Path, t
         await new.vault.backup.restore(actor="operator")
         (row,) = await new.database.read(lambda tx: tx.people.same(account, identity))
         assert (row.id, row.removed_at is None) == ("per_left", False)
-        assert (
-            new.vault.sign_in.members.identify_people.data_keys.identity(account, SETTINGS.issuer, "left")
-            == identity
-        )
+        new_keys = new.vault.sign_in.members.identify_people.data_keys
+        assert await new_keys.identity(account, SETTINGS.issuer, "left") == identity
 
 
 async def operators_connection(house: House, *, id_: str | None = None) -> SignInConnection:

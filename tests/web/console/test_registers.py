@@ -140,7 +140,7 @@ def test_a_recipient_is_entered_changed_and_ended(house: House, tenant: Tenant):
     assert client.post(f"{page}/end", data=end | {"name": "x"}).status_code == 422
     assert client.post(f"{page}/end", data=end | {"nonce": "e", "name": tenant.name}).status_code == 303
     listed = client.get(path).text
-    assert "ended</span> 2026-06-30" in listed
+    assert 'ended</span> <time datetime="2026-06-30">' in listed
     assert MARKUP not in listed
     assert "Save</button>" not in client.get(page).text
 

@@ -30,6 +30,7 @@ async def answer_once(
     produce: Callable[[], Awaitable[BaseModel]],
     *,
     status: int = 201,
+    exclude_none: bool = True,
 ) -> Response:
     """Return the result of ``produce`` as JSON, or the stored response if this idempotency key was used before.
 
@@ -38,7 +39,7 @@ async def answer_once(
     caller = allowed.caller if isinstance(allowed, Access) else allowed
 
     async def answer() -> tuple[int, bytes]:
-        return status, _json(await produce(), exclude_none=True)
+        return status, _json(await produce(), exclude_none=exclude_none)
 
     key = request.headers.get("idempotency-key")
     if key is None:

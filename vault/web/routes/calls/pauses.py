@@ -32,7 +32,7 @@ async def post_call_pause(
         )
         return RecordingPauseOut.of(pause)
 
-    return await answer_once(request, allowed, produce)
+    return await answer_once(request, allowed, produce, exclude_none=False)
 
 
 @router.post("/{pause}/end")
