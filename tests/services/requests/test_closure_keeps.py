@@ -101,8 +101,8 @@ async def test_a_release_preview_counts_what_the_closure_erases(either: House, w
     await closing(either, wait=wait)
     await work(either, rounds=2)
     assert await either.state(recording_id) is State.AVAILABLE
-    preview = await either.vault.retention.hold_releases.preview(either.account.id, hold.id)
+    preview = (await either.vault.retention.hold_releases.preview(either.account.id, hold.id)).effect
     assert (preview.erased, preview.recording_ids) == (1, (recording_id,))
     # It covers nothing.
-    empty = await either.vault.retention.hold_releases.preview(either.account.id, other.hold.id)
+    empty = (await either.vault.retention.hold_releases.preview(either.account.id, other.hold.id)).effect
     assert (empty.erased, empty.still_held) == (0, 0)

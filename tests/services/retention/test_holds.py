@@ -137,7 +137,7 @@ async def test_a_withdrawal_under_a_hold_restricts_at_once_and_waits(either: Hou
     assert await either.database.read(lambda tx: tx.pending_erasures.get(recording_id)) == waits
     await write_all(either)
     assert (await either.events(recording_id)).count("recording.pending_erasure") == 1
-    preview = await either.vault.retention.hold_releases.preview(either.account.id, hold.id)
+    preview = (await either.vault.retention.hold_releases.preview(either.account.id, hold.id)).effect
     assert (preview.erased, preview.pending, preview.recording_ids) == (1, 1, (recording_id,))
 
 

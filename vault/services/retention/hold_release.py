@@ -24,7 +24,7 @@ _MAX_COUNTED_IDS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasePreview:
+class ReleaseEffect:
     """What the sweep, or the closure of the account, erases after the release of a hold."""
 
     #: Recordings that no hold keeps after the grace and that are due, or whose account is being closed; of them those
@@ -34,7 +34,15 @@ class ReleasePreview:
     #: Recordings that another hold keeps.
     still_held: int
     recording_ids: tuple[str, ...]
+    #: When the grace ends: of a hold that is not released, if it were released now.
     free_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePreview:
+    """The effect of a release as it was shown, with the digest that the release must carry."""
+
+    effect: ReleaseEffect
     digest: str
 
 
@@ -46,12 +54,24 @@ class HoldReleases:
     asking: AskApproval
 
     async def preview(self, account_id: str, hold_id: str) -> ReleasePreview:
-        """Return what the sweep erases if the hold is released now, and the digest that the release must carry.
+        """Return what is erased if the hold is released now. Raises NotFound, Refused if it is released already."""
+        await self.database.read(lambda tx: _held(tx, account_id, hold_id))
+        effect = await self.effect(account_id, hold_id)
+        shown = {"erased": effect.erased, "pending": effect.pending, "still_held": effect.still_held}
+        digest = await self.database.write(lambda tx: keep_preview(tx, account_id, hold_id, shown))
+        return ReleasePreview(effect=effect, digest=digest)
 
-        Raises NotFound, Refused if it is released already.
+    async def effect(self, account_id: str, hold_id: str) -> ReleaseEffect:
+        """Return what is erased after the grace of a released hold that still binds, or if it were released now.
+
+        Raises NotFound.
         """
-        hold = await self.database.read(lambda tx: _held(tx, account_id, hold_id))
-        free_at = await self.database.read(lambda tx: tx.now() + waiting_time(tx, account_id))
+
+        def read(tx: Transaction) -> tuple[Hold, datetime]:
+            hold = existing_hold(tx, account_id, hold_id).hold
+            return hold, hold.free_at or tx.now() + waiting_time(tx, account_id)
+
+        hold, free_at = await self.database.read(read)
         erased, pending, still_held, after, named = 0, 0, 0, "", list[str]()
         while True:
             batch = await self.database.read(
@@ -66,15 +86,12 @@ class HoldReleases:
             if len(batch) < _BATCH_SIZE:
                 break
             after = batch[-1].recording_id
-        shown = {"erased": erased, "pending": pending, "still_held": still_held}
-        digest = await self.database.write(lambda tx: keep_preview(tx, account_id, hold_id, shown))
-        return ReleasePreview(
+        return ReleaseEffect(
             erased=erased,
             pending=pending,
             still_held=still_held,
             recording_ids=tuple(named),
             free_at=free_at,
-            digest=digest,
         )
 
     async def ask(

@@ -73,6 +73,7 @@ DONE: Final = translatable(
         "release_asked": "The release is asked for. The hold goes on until another person approves.",
         "approved": "You approved.",
         "vetoed": "It is vetoed: nothing is done.",
+        "taken_back": "You have taken it back: nothing is done.",
         "asked": "Another person must approve this. Until then nothing is done.",
         "rule_set": "The rule of approvals is set.",
         "rule_off": "The rule of approvals is saved, and it is off: no act needs a second person by it.",

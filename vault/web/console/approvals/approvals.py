@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
@@ -14,9 +15,10 @@ from vault.services.approvals.execute_approval import not_taken
 from vault.web.console.acts import acts
 from vault.web.console.approvals.approvers import who_approves, who_approves_it
 from vault.web.console.approvals.asked import asked_words
+from vault.web.console.approvals.releases import what_follows_approval
+from vault.web.console.approvals.states import closure_of, newest_closure, shown_state
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
-    STATE_WORDS,
     VERB_WORDS,
     effect_words,
     not_done,
@@ -39,13 +41,6 @@ Setting = Annotated[Here, needs("settings:write")]
 Auditing = Annotated[Here, needs("audit:read")]
 ApprovalId = Annotated[str, Path(max_length=64)]
 TAB: Final = Tab("Approvals")
-STATE_BADGES: Final = {
-    ApprovalState.PENDING: "warn",
-    ApprovalState.APPROVED: "warn",
-    ApprovalState.EXECUTED: "good",
-    ApprovalState.VETOED: "bad",
-    ApprovalState.EXPIRED: "quiet",
-}
 _PAGE: Final = 50
 _STILL_DUE: Final = translatable("still due after the last run of retention")
 _DECISIONS: Final[dict[str, Decision]] = {"approve": "approve", "veto": "veto"}
@@ -73,9 +68,8 @@ async def show_approvals(here: Auditing) -> Response:
         implied=[verb for verb in CHOSEN if RULES[verb].needs_approval == "any_rule"],
         always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
         words=VERB_WORDS,
-        states=STATE_WORDS,
+        state_of=partial(shown_state, newest=await newest_closure(here, found)),
         effect_words=effect_words,
-        badges=STATE_BADGES,
     )
 
 
@@ -87,6 +81,7 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
     one = view.approval
     is_pending = one.state is ApprovalState.PENDING
     now, obstacle = await _now(here, one)
+    closure = await newest_closure(here, [one])
     return TAB.page(
         here,
         "approval.html",
@@ -98,11 +93,11 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         arguments=asked_words(one.kind, view.text.arguments),
         **{"obstacle": obstacle, **await _context(here, one, view.text.arguments)},
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
-        states=STATE_WORDS,
         shown=effect_words(one, now),
         asked_for=effect_words(one) if now is not None and dict(now) != dict(one.effect) else None,
         outcomes=OUTCOME_WORDS,
-        badge=STATE_BADGES[one.state],
+        state=shown_state(one, closure),
+        approved_closure=closure_of(one, closure),
         needs=RULES[one.kind].scope,
         is_own=one.asked_by == here.actor,
         barrier=await approvals.barrier(here.account_id, one.id, actor=here.actor) if is_pending else None,
@@ -123,7 +118,8 @@ async def decide_approval(here: Approving, approval: ApprovalId) -> str:
     )
     if decided.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
         raise not_done(decided)
-    return f"/approvals/{approval}?done={'approved' if decision == 'approve' else 'vetoed'}"
+    taken_back = "taken_back" if decided.asked_by == here.actor else "vetoed"
+    return f"/approvals/{approval}?done={'approved' if decision == 'approve' else taken_back}"
 
 
 @acts(router, "/approval-rule", again=show_approvals)
@@ -166,7 +162,9 @@ async def _context(here: Here, one: Approval, arguments: Mapping[str, Any]) -> M
 
     Stored arguments that this release does not take are shown as they are; it is not offered to approve them.
     """
-    found: dict[str, Any] = {"policy": None, "counts": (), "let_go": (), "period_words": period_words}
+    found: dict[str, Any] = {
+        "policy": None, "counts": (), "let_go": (), "period_words": period_words, "follows": None,
+    }  # fmt: skip
     try:
         return {**found, **await _seen(here, one, arguments)}
     except (ValidationError, Invalid, LookupError, TypeError):
@@ -182,6 +180,8 @@ async def _seen(here: Here, one: Approval, arguments: Mapping[str, Any]) -> Mapp
         preview = PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, policy))
         counts = [(number, words) for words, number, _ in preview_counts(preview) if number]
         return {"policy": policy, "counts": counts}
+    if one.kind == "hold_release":
+        return {"follows": await what_follows_approval(here, one)}
     if one.kind == "approval_rule" and is_pending:
         rule = await here.vault.approvals.rules.read(here.account_id)
         kept = set(arguments["verbs"]) if arguments["enabled"] else set()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.approval import Approval
 from vault.domain.approvals.rule import Verb
 from vault.web.console.mistakes import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
@@ -25,15 +25,6 @@ VERB_WORDS: Final[dict[Verb, str]] = translatable(
         "member_invitation": "Invitation of a person",
         "member_roles": "New roles of a person",
         "member_recovery": "Another address for a passkey",
-    }
-)
-STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(
-    {
-        ApprovalState.PENDING: "waits for approval",
-        ApprovalState.APPROVED: "approved",
-        ApprovalState.EXECUTED: "carried out",
-        ApprovalState.VETOED: "vetoed",
-        ApprovalState.EXPIRED: "expired",
     }
 )
 #: Acts that erase the recordings that they count.

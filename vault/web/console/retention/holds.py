@@ -1,6 +1,5 @@
 """Holds: place one, see what it binds, and release it with a preview and a second key."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -8,11 +7,11 @@ from fastapi import Path, Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS
-from vault.domain.retention.policy import RetentionPolicy
 from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.approvals.approvers import who_approves
+from vault.web.console.approvals.releases import what_follows
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import Mistake
@@ -119,16 +118,9 @@ def _in_the_form(mistake: Mistake | None) -> Mistake | None:
     return mistake.renamed(lambda field: "title" if field == "name" else field.removeprefix("covers."))
 
 
-async def _policies(here: Here) -> Sequence[RetentionPolicy]:
-    """Return the policy in force and those that wait."""
-    view = await here.vault.retention.policy.read(here.account_id)
-    return (view.current, *view.waiting)
-
-
 async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) -> Response:
     view = await here.vault.retention.holds.read(here.account_id, hold)
     waiting = await _waiting(here, subject=hold)
-    policies = () if preview is None else await _policies(here)
     return TAB.page(
         here,
         "hold.html",
@@ -137,8 +129,7 @@ async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) ->
         hold=view.hold,
         approval=next(iter(waiting), None),
         preview=preview,
-        rest=0 if preview is None else max(0, (view.bound or 0) - preview.erased - preview.still_held),
-        has_policy=any(one.classes for one in policies),
+        follows=None if preview is None else await what_follows(here, view, preview.effect),
         values=here.form.values(),
         approvers=None if preview is None else await who_approves(here, "hold_release"),
     )

@@ -139,11 +139,12 @@ class ReleasePreviewOut(BaseModel):
     @classmethod
     def of(cls, preview: ReleasePreview) -> "ReleasePreviewOut":
         """Show a preview."""
+        effect = preview.effect
         return cls(
-            erased=preview.erased,
-            pending=preview.pending,
-            still_held=preview.still_held,
-            recordings=list(preview.recording_ids),
-            free_at=preview.free_at,
+            erased=effect.erased,
+            pending=effect.pending,
+            still_held=effect.still_held,
+            recordings=list(effect.recording_ids),
+            free_at=effect.free_at,
             digest=preview.digest,
         )
