@@ -93,6 +93,7 @@ PROOFS: dict[str, str] = {
     "services/backup/test_restore.py": "vaults that are lost and restored",
     "services/requests/test_hold_races.py": "races",
     "services/requests/test_old_backup.py": "vaults that are lost and restored",
+    "services/outbox/test_handover_kills.py": "processes that are killed",
     "services/outbox/test_kills.py": "processes that are killed",
     "services/requests/test_kills.py": "processes that are killed",
     "services/retention/test_hold_races.py": "races",

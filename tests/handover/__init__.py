@@ -20,7 +20,7 @@ Each system goes its whole way against its simulated counterpart in ``test_syste
 | 24, 27, 28, 29 | of the adapters: ``tests/crm`` |
 | 25, 26 | ``test_outcomes``: a system that asks to wait, a reserve for removals |
 | 31 | ``test_registers``: the receipt says what the system keeps; ``test_five_systems``: of each of six systems |
-| 38 | ``test_outcomes``: no write without its entry, and a process that dies |
+| 38 | ``test_outcomes``: no write without its entry, and a process that dies; each step of it: see below |
 
 ``test_access_answer``: what the answer to a request of access says. Those of doorways and events:
 
@@ -48,6 +48,11 @@ Each system goes its whole way against its simulated counterpart in ``test_syste
     ``services/outbox/test_outbox.py::test_an_account_whose_receivers_all_hang_leaves_places_to_others``
 37: an old event about an erased recording is made anew
     ``services/events/test_replay.py::test_what_was_erased_since_says_so``
+38: a process is killed in front of each request, before its answer, before that is stored, and behind it
+    ``services/outbox/test_handover_kills.py::test_a_killed_creation_leaves_one_record_and_none_after_an_erasure``
+38: the same of a removal, and of a refresh of tokens that are valid once
+    ``services/outbox/test_handover_kills.py::test_a_killed_removal_is_done``
+    ``services/outbox/test_handover_kills.py::test_a_killed_refresh_asks_a_person_at_most``
 
 Of 35, Zapier does not subscribe itself: its hook is entered as a system. ``test_cases`` looks whether each is there.
 """

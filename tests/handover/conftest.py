@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.crm import HOST, NotebookPeer
-from tests.handover.handing import ANN
+from tests.support.handing import ANN
 from tests.support.house_fixtures import either, house, nodes  # noqa: F401 - fixtures
 from tests.support.service_house import House
 from vault.services.outbox import send_turn

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from tests.handover.handing import CUSTOMER, ME, hand_over
+from tests.support.handing import CUSTOMER, ME, hand_over
 from tests.support.service_house import House
 from vault.database.schema.requests import person_requests
 from vault.domain.requests.request import Identity, PersonalData, PersonKind, Verdict, Verification

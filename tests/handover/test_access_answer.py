@@ -6,7 +6,7 @@ import zipfile
 
 from tests.fakes.crm import NotebookPeer
 from tests.handover.erasing import carried_out
-from tests.handover.handing import ANN, ME, activate, call, follow, hand_over, states
+from tests.support.handing import ANN, ME, activate, call, follow, hand_over, states
 from tests.support.service_house import House
 
 

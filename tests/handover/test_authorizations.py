@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.authorizing import activated, agreed, authorize, set_integrations
-from tests.handover.handing import (
+from tests.support.authorizing import activated, agreed, authorize, set_integrations
+from tests.support.handing import (
     ME,
     call,
     hand_over,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import ANN, activate, call, erase, hand_over, states
 from tests.handover.test_systems import activated
+from tests.support.handing import ANN, activate, call, erase, hand_over, states
 from tests.support.service_house import House
 from vault.crm.registry import SYSTEMS
 from vault.domain.handover.integration import destination_of

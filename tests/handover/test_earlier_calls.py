@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import ANN, ME, activate, call, follow, hand_over, logged
+from tests.support.handing import ANN, ME, activate, call, follow, hand_over, logged
 from tests.support.service_house import House
 from vault.domain.handover.integration import HandoverPolicy
 from vault.errors import Invalid, Refused

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.handover.erasing import handovers_in, receipt_of_erasure
-from tests.handover.handing import CUSTOMER, ME, all_handovers, call, hand_over
 from tests.handover.test_systems import activated
+from tests.support.handing import CUSTOMER, ME, all_handovers, call, hand_over
 from tests.support.service_house import House
 from vault.cli.main import app
 from vault.crm.registry import SYSTEMS

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import ANN, CUSTOMER, ME, activate, call, hand_over, states
+from tests.support.handing import ANN, CUSTOMER, ME, activate, call, hand_over, states
 from tests.support.retention import place, release
 from tests.support.service_house import House
 from vault.database.schema.requests import person_requests

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.fakes.crm import HOST, KEY, NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     CUSTOMER,
     ME,

@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 
 from tests.fakes.crm import NotebookPeer
 from tests.handover.erasing import handovers_in, receipt_of_erasure
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     ME,
     activate,

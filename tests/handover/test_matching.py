@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.crm import Notebook, NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     CUSTOMER,
     ME,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.handover.handing import CUSTOMER, ME, all_handovers, call, erase, hand_over, logged, states
 from tests.handover.test_systems import activated
+from tests.support.handing import CUSTOMER, ME, all_handovers, call, erase, hand_over, logged, states
 from tests.support.service_house import House
 from vault.crm.registry import SYSTEMS
 from vault.domain.outbox.signature import new_secret

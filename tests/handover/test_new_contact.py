@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.crm import Notebook, NotebookPeer
-from tests.handover.handing import CUSTOMER, activate, call, erase, hand_over, let_pass, logged, states
+from tests.support.handing import CUSTOMER, activate, call, erase, hand_over, let_pass, logged, states
 from tests.support.service_house import House
 from vault.domain.crm.verdict import Refused
 from vault.domain.outbox.attempt import Answer

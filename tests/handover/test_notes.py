@@ -5,7 +5,7 @@ from dataclasses import replace
 from sqlalchemy import update
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import ANN, activate, call, hand_over, restrict, states
+from tests.support.handing import ANN, activate, call, hand_over, restrict, states
 from tests.support.service_house import House
 from vault.database.schema.playback import recording_notes
 from vault.domain.playback.note import MAX_FOR_CRM, Note, NoteContent

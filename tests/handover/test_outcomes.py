@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     activate,
     all_handovers,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.fakes.crm import HOST, NotebookPeer
-from tests.handover.authorizing import activated, authorize, set_integrations, unsent
-from tests.handover.handing import (
+from tests.support.authorizing import activated, authorize, set_integrations, unsent
+from tests.support.handing import (
     ME,
     call,
     erase,

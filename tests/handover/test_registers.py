@@ -2,7 +2,7 @@
 
 from tests.fakes.crm import NotebookPeer
 from tests.handover.erasing import handovers_in, receipt_of_erasure
-from tests.handover.handing import ANN, VENDOR, activate, call, hand_over
+from tests.support.handing import ANN, VENDOR, activate, call, hand_over
 from tests.support.service_house import House
 from vault.domain.outbox.attempt import Answer
 from vault.services.registers.disclosures import DisclosureFilter

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.crm import HOST, NotebookPeer
-from tests.handover.authorizing import activated, authorize
-from tests.handover.handing import ANN, ME, activate, all_handovers, call, erase, hand_over, let_pass
+from tests.support.authorizing import activated, authorize
+from tests.support.handing import ANN, ME, activate, all_handovers, call, erase, hand_over, let_pass
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase

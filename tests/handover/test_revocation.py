@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import update
 
-from tests.handover.handing import ME, call, follow, hand_over, logged, states
 from tests.handover.test_systems import activated
+from tests.support.handing import ME, call, follow, hand_over, logged, states
 from tests.support.service_house import LONG_AGO, House
 from vault.crm.registry import SYSTEMS
 from vault.database.schema.handover import integrations

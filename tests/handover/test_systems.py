@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 
-from tests.handover.handing import (
+from tests.support.handing import (
     CUSTOMER,
     ME,
     VENDOR,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     ME,
     activate,

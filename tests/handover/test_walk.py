@@ -1,7 +1,7 @@
 """A call becomes available and stands in a CRM; it follows the recording to its end."""
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ANN,
     CUSTOMER,
     activate,

@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +21,8 @@ from typing import Any
 
 from sqlalchemy import update
 
+from tests.fakes.crm import HOST
+from tests.fakes.kept_crm import CRM, KeptNotebook
 from tests.fakes.outside import FakeOutside
 from tests.fakes.root_key import FakeRootKey
 from tests.support.outbox import send_all
@@ -58,17 +60,26 @@ _LOOKS, _PAUSE = 10, 0.1
 _TRIES = 5
 #: The number of a node, which its leases have in their tokens.
 NODE = "DYING_NODE"
+#: The number of the request to a CRM from which edges are counted; not set: all are.
+REQUEST = "DYING_REQUEST"
 _NO_WAIT = update(person_requests).values(next_try_at=None)
 
 
 class _Edges:
     """Counts edges, and ends the process at one."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, from_request: int = 0) -> None:
         self.at, self.passed = at, 0
+        self._requests_left = from_request
+
+    def begin_request(self) -> None:
+        """Count from here, if this is the request from which edges are counted."""
+        self._requests_left = max(0, self._requests_left - 1)
 
     def __call__(self) -> None:
         """Pass an edge."""
+        if self._requests_left:
+            return
         self.passed += 1
         if self.passed == self.at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -174,6 +185,15 @@ async def _events(vault: Vault) -> None:
         await asyncio.sleep(_PAUSE)
 
 
+async def _hand_over(vault: Vault) -> None:
+    """Read the log on, and bring the CRM to what is desired."""
+    send_turn.VALID = 60.0  # type: ignore[misc]
+    await vault.database.write(lambda tx: tx.tree.settle())
+    await vault.jobs.follow_log.look()
+    await vault.jobs.follow_log.queue()
+    await send_all(vault.jobs.send_outbox)
+
+
 JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
     "sweep": _sweep,
     "requests": _requests,
@@ -181,6 +201,7 @@ JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
     "approve": _approve,
     "outbox": _outbox,
     "events": _events,
+    "hand over": _hand_over,
 }
 
 
@@ -204,6 +225,14 @@ class _KeptReceiver(FakeOutside):
     def __init__(self, folder: Path, edges: _Edges) -> None:
         super().__init__()
         self._file, self._delivered, self._edges = folder / RECEIVED, folder / DELIVERED, edges
+        self.peers[HOST] = KeptNotebook(folder.parent / CRM, edges)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, hosts: Sequence[str]
+    ) -> Answer:
+        """Let the CRM answer, which outlives the process as well."""
+        self._edges.begin_request()
+        return await super().request(method, url, headers, body, hosts)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Take a message."""
@@ -241,7 +270,7 @@ class _KeptRootKey(FakeRootKey):
 def main() -> None:
     """Run the job."""
     folder, job, at, url = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    threads, edges = Threads("dying", 2), _Edges(at)
+    threads, edges = Threads("dying", 2), _Edges(at, int(os.environ.get(REQUEST, "0")))
     claims.new_token = lambda _: f"{os.environ.get(NODE, '')}-{secrets.token_hex(12)}"
     database = PostgresqlDatabase(sys.argv[5]) if len(sys.argv) > 5 else SqliteDatabase(folder / "vault.db")
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.servers.forked import run_forked
 from tests.servers.moto import moto_server
-from tests.services.requests.dying_jobs import NODE, keep_root_key, read_root_key
+from tests.services.requests.dying_jobs import NODE, REQUEST, keep_root_key, read_root_key
 from tests.services.requests.people import ACTOR, carried_out
 from tests.support.counts import count
 from tests.support.pairs import keys_in, store_of, url_of
@@ -57,17 +57,20 @@ class Ground:
     #: What must not lie in clear in database and store, of the person about whom the present job is.
     marks: list[bytes] = field(default_factory=list)
 
-    async def run(self, job: str, at: int, *, node: int = 0) -> int | None:
+    async def run(self, job: str, at: int, *, node: int = 0, request: int = 0) -> int | None:
         """Let the process do the job and die at an edge; return how many edges there are, None if it died.
 
-        Several may run on PostgreSQL, each with its own number.
+        They are counted from the beginning, or from a request to a CRM, by its number. Several processes may run on
+        PostgreSQL, each with its own number.
         """
         keep_root_key(self.house.root_key, self.folder)
         if self.database_url is None:
             self.house.database.close()
         named = [str(self.folder), job, str(at), self.objects_url, *filter(None, [self.database_url])]
         command = [sys.executable, "-m", "tests.services.requests.dying_jobs", *named]
-        done = await asyncio.to_thread(run_forked, command, {**os.environ, NODE: str(node)}, seconds=180)
+        done = await asyncio.to_thread(
+            run_forked, command, {**os.environ, NODE: str(node), REQUEST: str(request)}, seconds=180
+        )
         read_root_key(self.house.root_key, self.folder)
         if self.database_url is None:
             self.house = reopened(self.house, self.folder, self.threads)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import update
 
 from tests.fakes.crm import NotebookPeer
-from tests.handover.handing import (
+from tests.support.handing import (
     ME,
     VENDOR,
     set_home,
