@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -230,3 +231,23 @@ async def test_a_turn_has_a_connection_for_each_place(house: House, messages: in
     await send_due(house)
     assert len(sent(house)) == messages
     assert (len(opened), open_now) == (connections, [])
+
+
+async def test_a_success_beside_it_does_not_shorten_the_wait(either: House):
+    """Two are on their way: one is told to come again in 20 minutes, the other is accepted, and a third waits."""
+    house, _ = probing(either)
+    house.outside.answer(A, Answer(status=429, retry_after="1200"), Answer(status=204))
+    hanging = Hanging(house, "a")
+    house = with_outside(house, hanging)
+    await put(house, probe(house, "first"), probe(house, "second"))
+    await house.vault.jobs.send_outbox()
+    await until(lambda: len(hanging.begun) == PLACES)
+    hanging.let_go.set()
+    await send_due(house)
+    assert [one.id for one in await rows(house)] == [hanging.begun[0]]
+    await put(house, probe(house, "third"))
+    await send_due(house)
+    assert len(sent(house)) == PLACES
+    shown = await destination(house)
+    assert (shown.failures, shown.failing_since) == (0, None)
+    assert shown.blocked_until - datetime.now(UTC) > timedelta(minutes=19)

@@ -55,6 +55,11 @@ class Health:
             disabled_at=self.disabled_at or (now if now - since >= LIMIT else None),
         )
 
+    def after_success(self, now: datetime) -> "Health":
+        """Return it after a message was accepted: it is healthy, but a wait that began meanwhile goes on."""
+        is_waiting = self.blocked_until is not None and self.blocked_until > now
+        return replace(HEALTHY, blocked_until=self.blocked_until) if is_waiting else HEALTHY
+
     def after_refusal(self, now: datetime) -> "Health":
         """Return it after the receiver said that it wants no messages any more."""
         failed = self.after_failure(now)

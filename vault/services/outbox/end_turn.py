@@ -10,7 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.outbox.attempt import Attempt, Outcome, wait_asked
-from vault.domain.outbox.health import HEALTHY, Health
+from vault.domain.outbox.health import Health
 from vault.domain.outbox.message import Message, Turn
 from vault.jitter import RANDOM
 from vault.services.outbox.permit import Permitted, message_event
@@ -89,7 +89,7 @@ class _TurnEnd:
         if outcome not in _ENDS:
             return self._fail(one)
         if outcome is Outcome.ACCEPTED:
-            self._health = HEALTHY
+            self._health = self._health.after_success(self._at)
         result, type_ = _ENDS[outcome]
         self._log(type_, one.message)
         return result
