@@ -132,6 +132,37 @@ async def test_case_12_of_several_contacts_a_person_decides(either: House, peer:
     assert "handover.decided" in await logged(either)
 
 
+async def test_an_objection_after_the_decision_counts(either: House, peer: NotebookPeer):
+    """A person has chosen a contact; before the call is written the customer objects."""
+    peer.contacts = [ANN, BEN]
+    await activate(either)
+    await call(either)
+    await hand_over(either)
+    (handover,) = await all_handovers(either)
+    await either.vault.handover.handovers.decide(either.account.id, handover.id, "c2", **ME)
+    await either.vault.consent.objections.enter(either.account.id, CUSTOMER, reason=None, **ME)
+    await hand_over(either, rounds=2)
+    assert await states(either) == ["unmatched number_objects"]
+    assert peer.requests == ["GET /contacts"]
+    assert "handover.sent" not in await logged(either)
+
+
+async def test_an_objection_while_it_is_looked_up_counts(either: House, peer: NotebookPeer):
+    """It is entered between the look-up and the write."""
+    peer.contacts = [ANN]
+    await activate(either)
+    await call(either)
+
+    async def meanwhile(_name: str) -> None:
+        peer.meanwhile = None
+        await either.vault.consent.objections.enter(either.account.id, CUSTOMER, reason=None, **ME)
+
+    peer.meanwhile = meanwhile
+    await hand_over(either, rounds=2)
+    assert await states(either) == ["unmatched number_objects"]
+    assert peer.requests == ["GET /contacts"]
+
+
 async def test_none_of_several_contacts_ends_it(either: House, peer: NotebookPeer):
     """The names of the candidates are forgotten."""
     peer.contacts = [ANN, BEN]

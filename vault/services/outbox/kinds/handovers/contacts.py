@@ -1,6 +1,6 @@
 """Find the contact of a call in a system: by its number alone, and only a hit whose number is the very same."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ from vault.domain.crm.handover import Candidate, Target
 from vault.domain.crm.verdict import Accepted, Gone
 from vault.domain.handover.handover import Cause, StoredHandover
 from vault.domain.outbox.message import Standing
+from vault.errors import Busy
 from vault.ports.numbers import Numbers
 from vault.rfc3339 import write_rfc3339
 from vault.services.handover.call_text import CallText
@@ -69,6 +70,24 @@ def is_objected_to(tx: Transaction, handover: StoredHandover, call: CallText) ->
     """Return whether a number of a call has an objection in force."""
     rows = tx.objections.of_call(handover.account_id, call.call_ref, call.terms)
     return any(row.objection.until is None for row in rows)
+
+
+def unless_objected(
+    handover: StoredHandover, call: CallText, leaves: Callable[[Transaction, Standing], bool]
+) -> Callable[[Transaction, Standing], Cause | None]:
+    """Return what lets a write leave, unless a number of its call has an objection: then that is the cause.
+
+    It raises Busy where what is desired has changed meanwhile.
+    """
+
+    def leave(tx: Transaction, standing: Standing) -> Cause | None:
+        if is_objected_to(tx, handover, call):
+            return "number_objects"
+        if not leaves(tx, standing):
+            raise Busy("The recording changed meanwhile.", retry_after=1)
+        return None
+
+    return leave
 
 
 def is_of(numbers: Numbers, contact: Candidate, call: CallText) -> bool:

@@ -3,16 +3,13 @@
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.transaction import Transaction
 from vault.domain.crm.exchange import CrmRequest
 from vault.domain.crm.handover import Target
 from vault.domain.crm.verdict import Accepted, Refused, Unclear
 from vault.domain.handover.handover import StoredHandover
-from vault.domain.outbox.message import Standing
-from vault.errors import Busy
 from vault.services.handover.call_text import CallText
 from vault.services.handover.stored_integration import HandoverSecrets, seal_handover
-from vault.services.outbox.kinds.handovers.contacts import Match, is_objected_to
+from vault.services.outbox.kinds.handovers.contacts import Match, unless_objected
 from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange
 from vault.services.outbox.kinds.handovers.steps import finish, writes
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -48,15 +45,8 @@ async def make_contact(
     sealed = await seal_handover(data_keys, handover.account_id, HandoverSecrets(target=_NEW))
     message = exchange.permission.message
     leaves = writes(message, handover, "handover.sent", state="unknown", cause=None, sealed=sealed)
-
-    def leave(tx: Transaction, standing: Standing) -> bool | None:
-        return None if is_objected_to(tx, handover, call) else leaves(tx, standing)
-
-    is_left = await exchange.permission.renew(leave)
-    if is_left is None:
-        return Match(cause="number_objects")
-    if not is_left:
-        raise Busy("The recording changed meanwhile.", retry_after=1)
+    if (barred := await exchange.permission.renew(unless_objected(handover, call, leaves))) is not None:
+        return Match(cause=barred)
     return await _created(exchange, database, handover, request)
 
 

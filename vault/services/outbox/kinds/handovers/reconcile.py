@@ -27,6 +27,7 @@ from vault.services.outbox.kinds.handovers.contacts import (
     Match,
     find_contact,
     is_objected_to,
+    unless_objected,
     with_parent,
 )
 from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange, failed_attempt
@@ -133,8 +134,8 @@ class _Work:
         leaves = writes(
             self._permission.message, handover, "handover.sent", state="unknown", cause=None, sealed=sealed
         )
-        if not await self._permission.renew(leaves):
-            raise _changed()
+        if (barred := await self._permission.renew(unless_objected(handover, call, leaves))) is not None:
+            return await self._set_aside(handover, Match(cause=barred))
         try:
             verdict, reply = await self._exchange.send("create", request)
         except AttemptEnds:
@@ -158,6 +159,8 @@ class _Work:
             return Match(cause="number_objects") if is_barred else Match(target=Target())
         if (chosen := secrets.target) is not None:
             # A person has decided on it.
+            if await self._permission.renew(lambda tx, _standing: is_objected_to(tx, handover, call)):
+                return Match(cause="number_objects")
             contact = Candidate(kind=chosen.kind, id=chosen.id, numbers=())
             return Match(target=await with_parent(self._exchange, contact))
         match = await find_contact(self._exchange, self._parts.numbers, call, handover)
