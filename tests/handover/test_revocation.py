@@ -1,18 +1,25 @@
 """Case 39: what a person has granted is revoked at the system once its integration has ended."""
 
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from sqlalchemy import update
 
 from tests.handover.test_systems import activated
 from tests.support.handing import ME, call, follow, hand_over, logged, states
+from tests.support.restoring import copied, house_over, write_all
 from tests.support.service_house import LONG_AGO, House
 from vault.crm.registry import SYSTEMS
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.handover import integrations
 from vault.domain.handover.integration import StoredIntegration
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.handover.credentials import IntegrationChange
 from vault.simulator.crm.crm import Fault, SimulatedCrm
 from vault.simulator.exchange import json_reply
+from vault.thread_pools import Threads
 
 _BY_NAME = {one.name: one for one in SYSTEMS}
 _REVOKED_AT = [one.name for one in SYSTEMS if one.oauth is not None and one.oauth.revoke is not None]
@@ -65,6 +72,34 @@ async def test_case_39_a_grant_is_revoked_after_the_last_removal(house: House, n
     assert (await results(house)) == ["revoked"]
     await house.vault.jobs.revoke_grants.run()
     assert len(asked_to_revoke(peer)) == 1
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+@pytest.mark.parametrize("name", ["zoho", "freshdesk"])
+async def test_an_old_copy_that_learns_of_the_end_revokes_the_grant(
+    house: House, tmp_path: Path, threads: Threads, name: str, is_published: bool
+):
+    """By the object of the act, or by the published log; a static key, which no system revokes, is deleted."""
+    peer = await activated(house, _BY_NAME[name])
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await house.vault.handover.integrations.end(
+        house.account.id, (await stored(house)).id, removes=False, **ME
+    )
+    if is_published:
+        publisher = house.vault.jobs.log_publisher
+        while await publisher.sequence():
+            pass
+        await replace(publisher, sign_interval=timedelta(0)).sign()
+        await replace(publisher, publish_interval=timedelta(0)).publish()
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        await new.vault.backup.restore(actor="operator")
+        assert (await stored(new)).state == "ended"
+        await new.vault.jobs.revoke_grants.run()
+        assert (await stored(new)).sealed == ""
+        is_granted = name == "zoho"
+        assert await results(new) == (["revoked"] if is_granted else [])
+        assert len(asked_to_revoke(peer)) == is_granted
 
 
 async def test_a_revocation_is_tried_for_a_day(either: House):

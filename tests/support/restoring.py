@@ -15,6 +15,7 @@ from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.support.service_house import SIGNER, House
 from vault.composition.adapters import Adapters
 from vault.composition.services import build_vault
+from vault.crm.registry import SYSTEMS
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
@@ -56,7 +57,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "rest": house.rest,
         "outside": house.outside,
         "providers": {"platform": Platform()},
-        "crm_systems": NOTEBOOKS,
+        "crm_systems": {**NOTEBOOKS, **{one.name: one for one in SYSTEMS}},
         "describer": house.describer,
         "prompt_maker": house.vault.consent.notices.prompt_maker,
         "threads": threads,

@@ -167,10 +167,10 @@ def _hand_over(handover_id: str, said: HandedOver, tx: Transaction) -> None:
 
 
 def _end_integration(integration_id: str, removes: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
-    # The restored account object may be older than that.
+    # The restored account object may be older than that. Its grant may live on, and a worker has it revoked.
     stored = tx.integrations.by_id(integration_id)
     if stored is not None and stored.state != "ended":
-        end_integration(tx, stored, removes=removes)
+        end_integration(tx, stored, removes=removes, grant=stored.sealed)
 
 
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:

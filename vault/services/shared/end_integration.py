@@ -13,8 +13,8 @@ def end_integration(
 ) -> StoredIntegration:
     """End it and delete its credentials, or let everything be removed before that it has handed over.
 
-    ``grant`` is what stays sealed of it until the system has revoked its grant. Return it as it is then. The caller
-    holds the account's exclusive lock, and appends the event.
+    ``grant`` is what stays sealed of it until a worker has let the system revoke it, or found nothing to revoke. Return
+    it as it is then. The caller holds the account's exclusive lock, and appends the event.
     """
     now = tx.now()
     ended = replace(integration, state="removing" if removes else "ended", changed_at=now, set_up_at=now)

@@ -99,7 +99,8 @@ def _require_step_up(tx: Transaction, event: AccessEvent, step_up: StepUp) -> No
 def _end_integration(tx: Transaction, event: AccessEvent) -> None:
     stored = tx.integrations.by_id(event.result or "")
     if stored is not None and stored.state != "ended":
-        end_integration(tx, stored, removes=event.type == "integration.removing")
+        # Its grant may live on, and a worker has it revoked.
+        end_integration(tx, stored, removes=event.type == "integration.removing", grant=stored.sealed)
 
 
 ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
