@@ -107,33 +107,6 @@ async def test_a_download_that_runs_ends_without_an_alarm(house: House):
     assert "recording.missing" not in await house.events(recording_id)
 
 
-async def test_two_at_once(house: House):
-    """The second one finds the first one's audio, or is told to come again; no span comes back."""
-    body = speech()
-    recording_id = await stored(house, body)
-    service = house.vault.recordings.recordings.redact
-
-    class Later:
-        """Let another one be faster, once everything is made."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(service.decoder, name)
-
-        async def measure(self, *args: Any, **named: Any) -> Any:
-            self.measured += 1
-            if self.measured == 2:  # The old audio is measured, and not read any more.
-                await redact(house, recording_id, Span(begin_ms=3000, end_ms=4000))
-            return await service.decoder.measure(*args, **named)
-
-        measured = 0
-
-    with pytest.raises(Busy):
-        await replace(service, decoder=Later())(
-            house.account.id, recording_id, [SPAN], reason="card data", **ME
-        )
-    assert await house.heard(recording_id) == body[: 44 + 48000] + bytes(16000)
-
-
 async def test_a_wrong_result_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch):
     """One frame too many is silenced: the comparison finds it, and the old recording stays as it was."""
     from vault.domain.recordings import redaction  # noqa: PLC0415 - the module is changed
