@@ -183,7 +183,7 @@ def test_no_page_waits_for_ever() -> None:
         for loop in re.findall(r"^until .*state.*$", "\n".join(runs(page)), re.MULTILINE):
             ends = ("erased",) if "erased" in loop else ("available", "quarantined", "refused", "failed")
             if "/requests/" in loop:
-                ends = ("fulfilled", "partly_fulfilled", "denied", "withdrawn")
+                ends = ("fulfilled", "partly_fulfilled", "waits_for_hold", "denied", "withdrawn")
             assert [word for word in (*ends, '"status": 4') if word not in loop] == [], page.name
 
 

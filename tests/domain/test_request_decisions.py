@@ -8,6 +8,7 @@ import pytest
 from vault.domain.requests.decision import (
     CODES,
     GRANTING,
+    WAITS,
     check_certainty,
     check_ruling,
     effect_of,
@@ -40,7 +41,7 @@ def test_a_kind_is_granted_by_its_own_codes_alone(kind: Kind):
         if code in grants - GRANTING[kind]:
             with pytest.raises(Invalid, match="is granted by"):
                 check_ruling(kind, ruling(code))
-        else:
+        elif code != WAITS:
             check_ruling(kind, ruling(code))
 
 
@@ -54,12 +55,14 @@ def test_a_refusal_has_a_reason_and_a_legal_obligation_its_statute():
         check_ruling("erasure", ruling("erased", rec_3="kept_claims"))
     with pytest.raises(Invalid, match="code must be one of"):
         check_ruling("erasure", ruling("deleted"))
+    with pytest.raises(Invalid, match="Send erased"):
+        check_ruling("erasure", ruling("erased", rec_1="waits_for_hold"))
     check_ruling("erasure", ruling("erased", reason=None))
 
 
 def test_what_is_kept_for_a_duty_alone_is_restricted():
     """For the kinds that an erasure can grant, as docs/requests.md says; a request for access restricts nothing."""
-    for code in ("kept_legal_obligation", "kept_claims", "pending_hold"):
+    for code in ("kept_legal_obligation", "kept_claims", "pending_hold", "waits_for_hold"):
         restricting = {kind for kind in KINDS if effect_of(kind, Verdict(code=code)) == "restrict"}
         assert restricting == {"erasure", "objection", "post_mortem"}
         assert effect_of("access", Verdict(code=code)) == "nothing"
@@ -74,6 +77,11 @@ def test_what_is_kept_for_a_duty_alone_is_restricted():
         ({"erased", "no_match"}, RequestState.FULFILLED),
         ({"erased", "kept_claims"}, RequestState.PARTLY_FULFILLED),
         ({"kept_claims"}, RequestState.DENIED),
+        ({"pending_hold"}, RequestState.DENIED),
+        ({"waits_for_hold"}, RequestState.WAITS_FOR_HOLD),
+        ({"waits_for_hold", "no_match"}, RequestState.WAITS_FOR_HOLD),
+        ({"waits_for_hold", "kept_claims"}, RequestState.PARTLY_FULFILLED),
+        ({"waits_for_hold", "erased"}, RequestState.PARTLY_FULFILLED),
         ({"unfounded"}, RequestState.DENIED),
     ],
 )
@@ -131,6 +139,7 @@ def test_every_state_is_reached_and_the_final_ones_are_left_by_nothing():
     assert [state for state in RequestState if state not in TRANSITIONS] == [
         RequestState.FULFILLED,
         RequestState.PARTLY_FULFILLED,
+        RequestState.WAITS_FOR_HOLD,
         RequestState.DENIED,
         RequestState.WITHDRAWN,
     ]

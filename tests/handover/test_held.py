@@ -23,7 +23,7 @@ async def test_case_20_a_hold_against_an_erasure(either: House, peer: NotebookPe
     (before,) = peer.records.values()
     assert CUSTOMER in before["text"]
     held = await place(either, recordings=[recording_id])
-    assert await _asks_for_erasure(either) is RequestState.DENIED
+    assert await _asks_for_erasure(either) is RequestState.WAITS_FOR_HOLD
     await hand_over(either, rounds=2)
     assert await states(either) == ["restricted"]
     (during,) = peer.records.values()

@@ -149,7 +149,7 @@ async def test_a_late_recording_of_a_held_call_is_erased_after_the_hold(either: 
     await either.vault.jobs.execute_requests()
     late = await also_recorded(either, "call-1", "late")
     state = await carried_out(either, view.request.id)
-    assert state is (RequestState.PARTLY_FULFILLED if is_recorded else RequestState.DENIED)
+    assert state is (RequestState.PARTLY_FULFILLED if is_recorded else RequestState.WAITS_FOR_HOLD)
     assert (await either.row(late)).restricted
     await release(either, hold.id, at_once=True)
     # The first run of all erases nothing.
@@ -166,11 +166,11 @@ async def test_a_call_that_a_late_recording_keeps_is_not_said_to_be_erased(eithe
     await decide(either, view.request.id)
     late = await also_recorded(either, "call-1", "late")
     await place(either, recordings=[late])
-    assert await carried_out(either, view.request.id) is RequestState.DENIED
+    assert await carried_out(either, view.request.id) is RequestState.WAITS_FOR_HOLD
     assert await facts(either, "call-1")
     statement = verify_receipt(await receipt(either, view.request.id)).statement
-    assert [one["outcome"] for one in statement["recordings"]] == ["pending_hold"]
-    assert statement["calls"] == {"pending_hold": 1}
+    assert [one["outcome"] for one in statement["recordings"]] == ["waits_for_hold"]
+    assert statement["calls"] == {"waits_for_hold": 1}
 
 
 async def test_a_report_after_the_erasure_is_erased_while_the_request_is_open(either: House):

@@ -6,7 +6,6 @@ import pytest
 
 from tests.services.requests.people import (
     ACTOR,
-    PERSON,
     ago,
     ask,
     asks,
@@ -76,11 +75,11 @@ async def test_a_hold_keeps_what_was_to_be_erased(house: House):
     held = await place(house, recordings=[kept])
     view = await ask(house)
     await decide(house, view.request.id)
-    assert await carried_out(house, view.request.id) is RequestState.DENIED
+    assert await carried_out(house, view.request.id) is RequestState.WAITS_FOR_HOLD
     assert await house.state(kept) is State.AVAILABLE
     assert (await house.row(kept)).restricted
     (one,) = verify_receipt(await receipt(house, view.request.id)).statement["recordings"]
-    assert (one["outcome"], one["ground"]) == ("pending_hold", "GDPR art. 17(3)(e)")
+    assert (one["outcome"], one["ground"]) == ("waits_for_hold", "GDPR art. 17(3)(e)")
     await house.vault.jobs.retention_sweep()
     assert await house.state(kept) is State.AVAILABLE
     await release(house, held.hold.id, at_once=True)
@@ -97,7 +96,7 @@ async def test_what_is_kept_is_saved_once_for_all_recordings(either: House):
         await place(either, recordings=kept)
         view = await ask(either, asks(reference=f"ticket {number}", numbers=((person, None),)))
         await decide(either, view.request.id)
-        assert await carried_out(either, view.request.id) is RequestState.DENIED
+        assert await carried_out(either, view.request.id) is RequestState.WAITS_FOR_HOLD
         assert all([(await either.row(one)).restricted for one in kept])
         revisions.append(
             (await either.vault.requests.requests.read(either.account.id, view.request.id)).request.revision
@@ -149,29 +148,6 @@ async def test_case_38_a_restriction_is_lifted_only_after_the_person_was_told(ei
     # A restriction of the account's own needs nobody to be told.
     await restrict(*names, restricted=True, reason="own", actor=ACTOR)
     await restrict(*names, restricted=False, reason=None, actor=ACTOR)
-
-
-async def test_an_objection_restricts_and_enters_the_number(house: House):
-    """What is stored is restricted, and later calls of the number are refused."""
-    recording_id = await recorded(house, "call-1")
-    view = await ask(house, asks("objection"))
-    await decide(house, view.request.id, "restricted")
-    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-    assert (await house.row(recording_id)).restricted
-    assert await house.vault.consent.objections.history(house.account.id, PERSON)
-    await call(house, "call-2")
-    later = (await house.announce("rec-2", call_ref="call-2")).recording_id
-    assert await house.settle(later) is State.REFUSED
-
-
-async def test_an_objection_that_is_refused_enters_nothing(house: House):
-    """Compelling grounds: the recording stays as it is."""
-    recording_id = await recorded(house, "call-1")
-    view = await ask(house, asks("objection"))
-    await decide(house, view.request.id, "kept_grounds", reason="We need it to defend a claim.")
-    assert await carried_out(house, view.request.id) is RequestState.DENIED
-    assert not (await house.row(recording_id)).restricted
-    assert not await house.vault.consent.objections.history(house.account.id, PERSON)
 
 
 async def test_a_rectification_adds_the_persons_words_once(house: House):

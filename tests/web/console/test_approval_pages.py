@@ -181,7 +181,9 @@ def test_the_check_of_a_decision_does_what_the_decision_would(house: House, tena
     assert tenant.http.get(tenant.url(f"/requests/{request}")).json()["state"] == "review"
     rule = {"enabled": True, "verbs": ["request_erasure"]}
     assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
-    assert "Another person must approve the decision" in client.post(f"{page}/decision/check", data=said).text
+    assert (
+        "First another person approves the decision" in client.post(f"{page}/decision/check", data=said).text
+    )
 
 
 def test_who_approves_reads_who_is_invited(house: House, tenant: Tenant):

@@ -2,6 +2,8 @@
 
 import re
 
+import httpx
+
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
@@ -75,3 +77,82 @@ def test_an_objection_by_a_request_shows_its_reference(house: House, tenant: Ten
     assert cell is not None
     assert f'href="{page}"' in cell[1]
     assert re.sub(r"<[^>]*>", "", cell[1]) == "letter 17"
+
+
+VERIFIED = {"nonce": "v", "method": "login", "at": "2026-02-02T11:00"}
+
+
+def held_request(house: House, tenant: Tenant) -> tuple[httpx.Client, str]:
+    """Enter the request of a person whose only recording a hold covers."""
+    recording, client = called(tenant), sign_in(house, tenant.name)
+    hold = {"name": "Durand v Acme", "reason": "a claim of May", "covers": {"recordings": [recording]}}
+    assert tenant.http.post(tenant.url("/holds"), json=hold).status_code == 201
+    other = hold | {"name": "Of others", "covers": {"numbers": ["+33199999999"]}}
+    assert tenant.http.post(tenant.url("/holds"), json=other).status_code == 201
+    page = entered(client, tenant)
+    assert client.post(f"{page}/verification", data=VERIFIED).status_code == 303
+    return client, page
+
+
+def test_the_check_says_what_waits_for_a_hold_and_who_approves(house: House, tenant: Tenant):
+    """With the hold and its reason; nothing is carried out within seconds, and a second person comes first."""
+    client, page = held_request(house, tenant)
+    alone = client.post(f"{page}/decision/check", data={"code": "erased"}).text
+    assert "1 recording is not erased by this decision: a hold covers it." in alone
+    assert re.search(r'/holds/hold_\w+">Durand v Acme</a>: a claim of May</li>', alone)
+    assert "Of others" not in alone
+    assert "within seconds" not in alone
+    assert "An erasure cannot be undone" not in alone
+    assert "First another person approves" not in alone
+    rule = {"enabled": True, "verbs": ["request_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    two = client.post(f"{page}/decision/check", data={"code": "erased"})
+    assert "First another person approves the decision." in two.text
+    assert 'who-approves"' in two.text
+    form = form_of(two, f"{page}/decision") | {"name": tenant.name}
+    asked = client.post(f"{page}/decision", data=form).headers["location"]
+    assert "/approvals/" in asked
+
+
+def test_what_waits_for_a_hold_is_not_said_to_be_denied(house: House, tenant: Tenant):
+    """On its page, in the list, over REST and by its receipt, which the console verifies."""
+    client, page = held_request(house, tenant)
+    form = form_of(client.post(f"{page}/decision/check", data={"code": "erased"}), f"{page}/decision")
+    assert client.post(f"{page}/decision", data=form | {"name": tenant.name}).status_code == 303
+    text = wait_for(client, page, "Download the receipt")
+    assert ">waits until the hold ends</span>" in text
+    assert "erase: waits until the hold ends</td>" in text
+    board = client.get(page.rpartition("/")[0]).text
+    assert ">waits until the hold ends</td>" in board
+    assert "denied" not in text + board
+    request = tenant.http.get(tenant.url(f"/requests/{page.rpartition('/')[2]}")).json()
+    assert request["state"] == "waits_for_hold"
+    receipt = client.get(f"{page}/receipt").content
+    path = f"/console/accounts/{tenant.name}/log/verify"
+    right = client.post(path, files={"file": ("receipt.json", receipt)}).text
+    assert "outcome: waits until the hold ends;" in right
+
+
+def test_an_objection_says_what_stops_and_when(house: House, tenant: Tenant):
+    """From the decision on, or from its approval, whose title says what it is; a refusal stops nothing."""
+    called(tenant)
+    client = sign_in(house, tenant.name)
+    page = entered(client, tenant, kind="objection")
+    client.post(f"{page}/verification", data=VERIFIED)
+    stops = "keeps no recording of a call with this person"
+    refused = client.post(f"{page}/decision/check", data={"code": "kept_grounds", "reason": "r"}).text
+    assert stops not in refused
+    alone = client.post(f"{page}/decision/check", data={"code": "erased"}).text
+    assert stops in alone
+    assert "recorded as before" not in alone
+    rule = {"enabled": True, "verbs": ["request_erasure"]}
+    assert tenant.http.put(tenant.url("/approval-rule"), json=rule).status_code == 200
+    two = client.post(f"{page}/decision/check", data={"code": "erased"})
+    assert "Until then such calls are recorded as before" in two.text
+    form = form_of(two, f"{page}/decision") | {"name": tenant.name}
+    approval = client.post(f"{page}/decision", data=form).headers["location"].partition("?")[0]
+    text, listed = client.get(approval).text, client.get(approval.rpartition("/")[0]).text
+    assert "<h1>Objection of a person, with an erasure</h1>" in text
+    assert stops in text
+    assert ">Objection of a person, with an erasure</a>" in listed
+    assert ">Erasure that a person asked for</a>" not in listed

@@ -10,9 +10,9 @@ from vault.sentence import Sentence
 #: What is done to a recording or a call.
 Effect = Literal["erase", "restrict", "provide", "note", "nothing"]
 Code = Literal[
-    "erased", "restricted", "provided", "provided_whole", "noted", "pending_hold", "kept_legal_obligation",
-    "kept_claims", "kept_expression", "kept_grounds", "third_party", "no_match", "not_yours", "not_verified",
-    "unfounded", "excessive", "no_right", "not_provided",
+    "erased", "restricted", "provided", "provided_whole", "noted", "waits_for_hold", "pending_hold",
+    "kept_legal_obligation", "kept_claims", "kept_expression", "kept_grounds", "third_party", "no_match",
+    "not_yours", "not_verified", "unfounded", "excessive", "no_right", "not_provided",
 ]  # fmt: skip
 CODES: Final[tuple[Code, ...]] = get_args(Code)
 #: Codes that grant the request.
@@ -25,7 +25,11 @@ _GRANTS: Final[Mapping[Code, Effect]] = {
 }
 #: Where the recording is kept nevertheless, it is restricted for the kinds that an erasure can grant, so that only the
 #: duty uses it.
-_KEPT: Final[frozenset[Code]] = frozenset({"pending_hold", "kept_legal_obligation", "kept_claims"})
+_KEPT: Final[frozenset[Code]] = frozenset(
+    {"waits_for_hold", "pending_hold", "kept_legal_obligation", "kept_claims"}
+)
+#: What the worker writes where a hold covers what is to be erased: it is erased when no hold does any more.
+WAITS: Final[Code] = "waits_for_hold"
 # ``not_provided``: the worker could not put a recording into the package, which tells the reason.
 #: The channel of the person alone, or the whole recording: where the voices are on one channel, only a person can tell
 #: whether a copy harms the rights of the others (GDPR article 15(4)).
@@ -45,6 +49,7 @@ GRANTING: Final[Mapping[Kind, frozenset[Code]]] = {
 PROVIDING: Final[frozenset[Kind]] = frozenset(kind for kind, codes in GRANTING.items() if codes & _PROVIDED)
 #: The provision that each refusal rests on, for the words of an answer; GDPR unless the regime says otherwise.
 GROUNDS: Final[Mapping[Code, str]] = {
+    "waits_for_hold": "GDPR art. 17(3)(e)",
     "pending_hold": "GDPR art. 17(3)(e)",
     "kept_legal_obligation": "GDPR art. 17(3)(b)",
     "kept_claims": "GDPR art. 17(3)(e)",
@@ -78,6 +83,12 @@ def check_ruling(kind: Kind, ruling: Ruling) -> None:
     """Raise Invalid unless the codes fit the kind, a refusal has a reason, and a legal obligation names its statute."""
     for verdict in (ruling.default, *ruling.verdicts.values()):
         code = read_code(verdict.code)
+        if code == WAITS:
+            text = Sentence(
+                "%(code)s is what the vault says of what a hold keeps. Send erased; it is done when the hold ends.",
+                code=code,
+            )
+            raise Invalid(text, field="code")
         if code in _GRANTS and code not in GRANTING[kind]:
             codes = ", ".join(sorted(GRANTING[kind]))
             text = Sentence(
@@ -119,7 +130,10 @@ def check_certainty(kind: Kind, state: RequestState, ruling: Ruling, *, is_one_h
 
 def outcome_of(kind: Kind, codes: Collection[str]) -> RequestState:
     """Return the final state of a request, by what was done with everything that was found."""
-    granted = {read_code(code) in GRANTING[kind] for code in codes if code != "no_match"}
-    if granted == {True, False}:
+    known = {read_code(code) for code in codes if code != "no_match"}
+    if known == {WAITS}:
+        return RequestState.WAITS_FOR_HOLD
+    granted = {code in GRANTING[kind] for code in known}
+    if granted == {True, False} or WAITS in known:
         return RequestState.PARTLY_FULFILLED
     return RequestState.DENIED if granted == {False} else RequestState.FULFILLED

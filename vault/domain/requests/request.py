@@ -45,6 +45,8 @@ class RequestState(StrEnum):
     EXECUTING = "executing"
     FULFILLED = "fulfilled"
     PARTLY_FULFILLED = "partly_fulfilled"
+    #: Granted, and all of it is erased when no hold covers it any more.
+    WAITS_FOR_HOLD = "waits_for_hold"
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
 
@@ -56,7 +58,12 @@ TRANSITIONS: Final[Mapping[RequestState, frozenset[RequestState]]] = {
     ),
     RequestState.REVIEW: frozenset({RequestState.EXECUTING, RequestState.WITHDRAWN}),
     RequestState.EXECUTING: frozenset(
-        {RequestState.FULFILLED, RequestState.PARTLY_FULFILLED, RequestState.DENIED}
+        {
+            RequestState.FULFILLED,
+            RequestState.PARTLY_FULFILLED,
+            RequestState.WAITS_FOR_HOLD,
+            RequestState.DENIED,
+        }
     ),
 }
 #: States of a closure that has begun: recording stays off, and nothing more is stored.

@@ -11,7 +11,7 @@ from itertools import chain
 
 from vault.database.stores.requests.person_search import PersonCall, PersonRecording
 from vault.database.transaction import Transaction
-from vault.domain.requests.decision import Effect, effect_of
+from vault.domain.requests.decision import WAITS, Effect, effect_of
 from vault.domain.requests.request import Kind, Request, Ruling, Verdict
 from vault.services.requests.sealed_requests import ruling_of
 
@@ -73,6 +73,6 @@ def _on_late(tx: Transaction, request: Request, known: Collection[Verdict], call
     is_workers = (
         verdict.code == "not_provided"
         or (verdict.code == "no_match" and effect_of(request.kind, default) == "note")
-        or (verdict.code == "pending_hold" and tx.pending_calls.has(request.account_id, call_ref))
+        or (verdict.code == WAITS and tx.pending_calls.has(request.account_id, call_ref))
     )
     return default if is_workers else verdict

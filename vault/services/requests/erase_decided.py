@@ -7,7 +7,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
-from vault.domain.requests.decision import effect_of
+from vault.domain.requests.decision import WAITS, effect_of
 from vault.domain.requests.request import Request, Verdict
 from vault.errors import NotFound, Refused, Tampered
 from vault.ports.objects import ObjectStore
@@ -27,7 +27,7 @@ from vault.services.requests.sealed_requests import SealedRequests, personal_of,
 
 #: The verdict where a guard forbids an erasure, by the guard's reason.
 _KEPT_BY_GUARD: Final[Mapping[str, str]] = {
-    "held": "pending_hold",
+    "held": WAITS,
     "minimum_legal": "kept_legal_obligation",
 }
 
@@ -147,7 +147,7 @@ class EraseDecided:
                     await_erasure(tx, one, cause="request", actor=ruling.by, at=tx.now())
             await_call_erasure(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
 
-        if code == "pending_hold":
+        if code == WAITS:
             await self.database.write(wait)
         verdict = Verdict(code=code)
         if recording_id is None:

@@ -129,14 +129,15 @@ class ExecuteRequests:
             return await self.close_account(request)
         decided = await self.database.read(lambda tx: read_decided(tx, request))
         own_terms = (await self.find.terms(request.account_id, personal_of(request))).own
+        if request.kind == "objection" and effect_of(request.kind, decided.ruling.default) != "nothing":
+            # Before what may take long, or has to wait: calls go on.
+            await self._object(request)
         request = await self._note(request, decided)
         erased = await self.erase(request, decided, own_terms)
         restricted = await self._restrict(request, decided)
         if erased.is_done or restricted.is_done:
             return Progress.DONE
         request, stated = await self._add_statement(request, decided)
-        if request.kind == "objection" and effect_of(request.kind, decided.ruling.default) != "nothing":
-            await self._object(request)
         answered = await self.make_package(request, own_terms, tries=tries)
         if answered is None:
             return Progress.DONE

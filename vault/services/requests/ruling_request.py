@@ -1,6 +1,6 @@
 """What a client decides on a request, the ruling that it becomes, and the gate of a second person before it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,7 @@ from vault.database.transaction import Transaction
 from vault.domain.approvals.rule import Verb
 from vault.domain.registers.entries import Recipient
 from vault.domain.requests.decision import Effect, effect_of
-from vault.domain.requests.request import Informed, Period, Request, Ruling, Verdict
+from vault.domain.requests.request import Informed, Kind, Period, Request, Ruling, Verdict
 from vault.errors import Invalid, NotFound
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FoundPerson
@@ -51,16 +51,20 @@ class RulingRequest:
         return (ruling.default, ruling.verdicts, ruling.reason) == (self.default, self.verdicts, self.reason)
 
 
+def gated_by(kind: Kind, verdicts: Iterable[Verdict]) -> Mapping[Effect, Verb]:
+    """Return the acts that a rule can name for a decision, by what the decision does."""
+    effects = {effect_of(kind, verdict) for verdict in verdicts}
+    return {effect: verb for effect, verb in _GATED.items() if effect in effects}
+
+
 def decision_gate(
     request: Request, ruling: Ruling, approved: Approved | None
 ) -> Callable[[Transaction], None]:
     """Return the gate of a decision. A decision that neither erases nor discloses data needs no approval."""
 
     def gate(tx: Transaction) -> None:
-        verdicts = (ruling.default, *ruling.verdicts.values())
-        effects = {effect_of(request.kind, verdict) for verdict in verdicts}
-        for effect, verb in _GATED.items():
-            if effect in effects and (approved is None or approved.approval.kind == verb):
+        for effect, verb in gated_by(request.kind, (ruling.default, *ruling.verdicts.values())).items():
+            if approved is None or approved.approval.kind == verb:
                 counts, things = _found(tx, request, ruling, erases=effect == "erase")
                 require_approval(tx, request.account_id, verb, approved, counts, things=things)
         if isinstance(approved, Rehearsal):

@@ -1,6 +1,6 @@
 """Seal and open the personal data of requests, and write their changes with their events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.requests.callback import message_about
-from vault.domain.requests.request import PersonalData, Request, Ruling
+from vault.domain.requests.request import Kind, PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_personal_data, encode_personal_data
 from vault.errors import NotFound, Tampered
@@ -35,6 +35,11 @@ class SealedRequests:
         if row is None:
             raise NotFound("There is no such request.")
         return await self.open(row)
+
+    async def kinds(self, account_id: str, request_ids: Sequence[str]) -> Mapping[str, Kind]:
+        """Return the kinds of requests by their ids; those of other accounts are left out."""
+        rows = await self.database.read(lambda tx: tx.names.requests(account_id, request_ids))
+        return {row.request.id: row.request.kind for row in rows}
 
     async def open(self, row: RequestRow) -> Request:
         """Open the personal data of a request, which is None once it is forgotten. Raises Tampered, Unavailable."""

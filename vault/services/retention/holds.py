@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.retention.hold import Hold
 from vault.domain.stored.retention_json import StoredHold
 from vault.services.retention.place_hold import HoldRequest, PlaceHold, existing_hold, texts_of_hold
@@ -48,6 +49,18 @@ class Holds:
         return await self._view(
             await self.database.read(lambda tx: existing_hold(tx, account_id, hold_id)), count=True
         )
+
+    async def covering(self, account_id: str, recording_ids: Sequence[str]) -> Sequence[HoldView]:
+        """Return the holds in effect that cover any of these recordings, by when they were placed."""
+
+        def read(tx: Transaction) -> list[StoredHold]:
+            now = tx.now()
+            ids = [one.id for one in tx.holds.in_effect(account_id, now)]
+            found = [existing_hold(tx, account_id, one) for one in ids]
+            return [one for one in found if tx.holds.covers_any(one.hold, recording_ids)]
+
+        found = sorted(await self.database.read(read), key=lambda one: one.hold.placed_at)
+        return [await self._view(stored) async for stored in paced(found)]
 
     async def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[HoldView]:
         """Return holds, also released ones, ordered by id."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from vault.domain.recordings.recording import State
 from vault.domain.requests.decision import Code
+from vault.domain.requests.request import RequestState
 from vault.domain.retention.judge import Ground
 from vault.domain.retention.period import Period
 from vault.web.http.languages import LANGUAGES
@@ -29,6 +30,19 @@ RECORDING_STATES: Final[Mapping[State, str]] = translatable(
         State.ERASED: "erased",
     }
 )
+#: States of a person's request.
+REQUEST_STATES: Final[Mapping[RequestState, str]] = translatable(
+    {
+        RequestState.AWAITING_IDENTITY: "waits for proof of identity",
+        RequestState.REVIEW: "to be decided",
+        RequestState.EXECUTING: "being carried out",
+        RequestState.FULFILLED: "fulfilled",
+        RequestState.PARTLY_FULFILLED: "partly fulfilled",
+        RequestState.WAITS_FOR_HOLD: "waits until the hold ends",
+        RequestState.DENIED: "denied",
+        RequestState.WITHDRAWN: "withdrawn",
+    }
+)
 #: Decisions on a request of a person.
 CODE_WORDS: Final[Mapping[Code, str]] = translatable(
     {
@@ -37,6 +51,7 @@ CODE_WORDS: Final[Mapping[Code, str]] = translatable(
         "provided": "provide the person's own channel",
         "provided_whole": "provide the whole recording",
         "noted": "note it",
+        "waits_for_hold": "erase: waits until the hold ends",
         "pending_hold": "keep: a hold covers it",
         "kept_legal_obligation": "keep: a law requires it",
         "kept_claims": "keep: needed for legal claims",

@@ -204,6 +204,14 @@ class HoldRows(Rows):
                     held |= set(self._db.execute(select(r.id).where(r.id.in_(batch), condition)).scalars())
         return held
 
+    def covers_any(self, hold: Hold, recording_ids: Sequence[str]) -> bool:
+        """Return whether a hold covers any of the recordings, in any state."""
+        r = recordings.c
+        return any(
+            self._db.execute(select(r.id).where(r.id.in_(batch), bound_by(hold)).limit(1)).first() is not None
+            for batch in batches(recording_ids, _BATCH_SIZE)
+        )
+
     def would_leave(
         self, hold: Hold, by: datetime, *, closing: bool, after: str, limit: int
     ) -> Sequence[Recording]:

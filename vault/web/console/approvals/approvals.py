@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from vault.domain.approvals.approval import Approval, ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, RULES, VERBS, WITHOUT_RULE
+from vault.domain.requests.request import Kind
 from vault.errors import Invalid, NotFound
 from vault.services.approvals.execute_approval import not_taken
 from vault.web.console.acts import acts
@@ -22,6 +23,7 @@ from vault.web.console.approvals.words import (
     VERB_WORDS,
     effect_words,
     not_done,
+    title_of,
 )
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, needs
@@ -51,12 +53,13 @@ async def show_approvals(here: Auditing) -> Response:
     """List what waits, what was decided, and the rule."""
     approvals, mistake = here.vault.approvals.approvals, here.mistake
     found = await approvals.page(here.account_id, state=None, before=read_cursor(here.cursor), limit=_PAGE)
+    waiting = await approvals.page(here.account_id, state=ApprovalState.PENDING, limit=_PAGE)
     rule = await here.vault.approvals.rules.read(here.account_id)
     return TAB.page(
         here,
         "approvals.html",
         gettext("Approvals"),
-        waiting=await approvals.page(here.account_id, state=ApprovalState.PENDING, limit=_PAGE),
+        waiting=waiting,
         others=[one for one in found if one.state is not ApprovalState.PENDING],
         following=next_cursor(found, _PAGE, lambda one: (one.asked_at, one.id)),
         rule=rule,
@@ -67,7 +70,7 @@ async def show_approvals(here: Auditing) -> Response:
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
         implied=[verb for verb in CHOSEN if RULES[verb].needs_approval == "any_rule"],
         always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
-        words=VERB_WORDS,
+        title_of=partial(title_of, kinds=await _kinds(here, [*waiting, *found])),
         state_of=partial(shown_state, newest=await newest_closure(here, found)),
         effect_words=effect_words,
     )
@@ -81,12 +84,13 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
     one = view.approval
     is_pending = one.state is ApprovalState.PENDING
     now, obstacle = await _now(here, one)
-    closure = await newest_closure(here, [one])
+    closure, kinds = await newest_closure(here, [one]), await _kinds(here, [one])
     return TAB.page(
         here,
         "approval.html",
-        translated(VERB_WORDS[one.kind]),
+        title_of(one, kinds),
         one=one,
+        stops=kinds.get(one.subject) == "objection" and one.state is ApprovalState.PENDING,
         reason=view.text.reason,
         stated=_stated_reason(view.text.arguments),
         reference=await reference_of(here.vault, one),
@@ -145,6 +149,12 @@ async def without_pair_words(here: Here) -> Sequence[str]:
     """Return what nobody of the account could approve, in words."""
     found = await here.vault.approvals.rules.without_pair(here.account_id)
     return [translated(VERB_WORDS[verb]) for verb in VERBS if verb in found]
+
+
+async def _kinds(here: Here, approvals: Sequence[Approval]) -> Mapping[str, Kind]:
+    """Return the kinds of the requests on which these decide, by id."""
+    decisions = [one.subject for one in approvals if one.kind == "request_erasure"]
+    return await here.vault.requests.requests.sealed.kinds(here.account_id, decisions) if decisions else {}
 
 
 async def _now(here: Here, one: Approval) -> tuple[Mapping[str, int] | None, Mistake | None]:

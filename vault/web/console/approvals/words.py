@@ -5,6 +5,7 @@ from typing import Final
 
 from vault.domain.approvals.approval import Approval
 from vault.domain.approvals.rule import Verb
+from vault.domain.requests.request import Kind
 from vault.web.console.mistakes import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
@@ -25,6 +26,13 @@ VERB_WORDS: Final[dict[Verb, str]] = translatable(
         "member_invitation": "Invitation of a person",
         "member_roles": "New roles of a person",
         "member_recovery": "Another address for a passkey",
+    }
+)
+#: What decides on a request that is no plain erasure, by the kind of the request.
+_DECISIONS: Final[Mapping[Kind, str]] = translatable(
+    {
+        "objection": "Objection of a person, with an erasure",
+        "post_mortem": "Directive for the time after death, with an erasure",
     }
 )
 #: Acts that erase the recordings that they count.
@@ -59,6 +67,14 @@ OUTCOME_WORDS: Final[dict[str, str]] = translatable(
         "not_found": "what it concerns is not there any more",
     }
 )
+
+
+def title_of(approval: Approval, kinds: Mapping[str, Kind]) -> str:
+    """Return what an approval is about. ``kinds``: of the requests on which approvals decide, by id."""
+    words = VERB_WORDS[approval.kind]
+    if approval.kind == "request_erasure" and (kind := kinds.get(approval.subject)) is not None:
+        words = _DECISIONS.get(kind, words)
+    return translated(words)
 
 
 def effect_words(approval: Approval, now: Mapping[str, int] | None = None) -> list[tuple[int, str]]:

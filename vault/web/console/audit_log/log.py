@@ -27,8 +27,8 @@ from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
-from vault.web.console.words import moment_text
-from vault.web.http.translations import gettext, ngettext, translatable
+from vault.web.console.words import REQUEST_STATES, moment_text
+from vault.web.http.translations import gettext, ngettext, translatable, translated
 from vault.web.schemas.access_log import EventsQuery
 from vault.web.schemas.base import line_feeds
 
@@ -218,6 +218,11 @@ async def verify_file(here: Auditing) -> Response:
     return _verification(here, fields, right)
 
 
+def _outcome_words(state: str) -> str:
+    """Return the outcome of a receipt in words; one of a later release as it is."""
+    return next((translated(words) for known, words in REQUEST_STATES.items() if known == state), state)
+
+
 def _verify(fields: dict[str, bytes], key: str) -> str:
     """Return what the file proves, in a sentence. Raises VaultError for one that proves nothing."""
     data, verifier = fields.get("file", b""), parse_verifier(key)
@@ -229,7 +234,7 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
             "recordings: %(recordings)s; leaves of this log: %(leaves)s.",
             request=statement["request"],
             kind=statement["kind"],
-            outcome=statement["outcome"],
+            outcome=_outcome_words(statement["outcome"]),
             at=statement["answered_at"],
             recordings=receipt.recordings,
             leaves=receipt.leaves,

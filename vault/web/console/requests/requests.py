@@ -27,7 +27,6 @@ from vault.web.console.requests.words import (
     NOT_FOUND_WORDS,
     PAUSE_WORDS,
     REGIME_WORDS,
-    STATE_WORDS,
     by_due,
     card,
     codes_of,
@@ -39,7 +38,7 @@ from vault.web.console.requests.words import (
     words_of,
 )
 from vault.web.console.route import console_router
-from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
+from vault.web.console.words import RECORDING_STATES, REQUEST_STATES, moment_text, moment_value
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.requests.packages import PartQuery
@@ -91,7 +90,7 @@ async def show_requests(here: Auditing) -> Response:
         following=next_cursor(page, _PAGE, lambda one: (one.request.created_at, one.request.id)),
         kind_title=kind_title,
         reference_of=reference_of,
-        states=STATE_WORDS,
+        states=REQUEST_STATES,
     )
 
 
@@ -138,7 +137,7 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
         card=card(view, now),
         is_open=shown.state in OPEN,
         is_paused=is_paused(shown),
-        states=STATE_WORDS,
+        states=REQUEST_STATES,
         approval=await _approval(here.vault, shown),
         methods=translated_pairs(METHOD_WORDS),
         pauses=translated_pairs(PAUSE_WORDS),

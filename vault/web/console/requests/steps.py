@@ -10,8 +10,10 @@ from fastapi import Path, Response
 from pydantic import ValidationError
 
 from vault.domain.approvals.approval import Approval
+from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
+from vault.services.requests.ruling_request import gated_by
 from vault.services.shared.approval_gate import Rehearsal, Rehearsed
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.approvals.approvers import who_approves
@@ -204,16 +206,21 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
     if view.found is None:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
-    shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
+    kind, verdicts = view.request.kind, (ruling.default, *ruling.verdicts.values())
+    shown, held = effects(kind, view.found, ruling.default, ruling.verdicts)
+    verbs = gated_by(kind, verdicts).values()
     return TAB.page(
         here,
         "request_decision.html",
         gettext("Check the decision"),
         one=view.request,
         effects=shown,
-        destroys=(destroys := any(destroys for *_, destroys in shown)),
-        approvers=(await who_approves(here, "request_erasure") if destroys else None)
-        or (await who_approves(here, "request_export") if provides(view.request.kind, ruling) else None),
+        destroys=any(destroys for *_, destroys in shown),
+        held=len(held),
+        is_all_held=bool(held) and len(shown) == 1,
+        holds=await here.vault.retention.holds.covering(here.account_id, held) if held else (),
+        stops=kind == "objection" and effect_of(kind, ruling.default) != "nothing",
+        approvers=next(filter(None, [await who_approves(here, verb) for verb in verbs]), None),
         lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,

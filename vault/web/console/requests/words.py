@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from vault.domain.requests.decision import CODES, GRANTING, Effect, effect_of, read_code
+from vault.domain.requests.decision import CODES, GRANTING, WAITS, Effect, effect_of, read_code
 from vault.domain.requests.request import Kind, Request, RequestState, Verdict
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
@@ -26,17 +26,6 @@ KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
     }
 )
 _CLOSURE: Final = translatable("Closure of the account")
-STATE_WORDS: Final[Mapping[RequestState, str]] = translatable(
-    {
-        RequestState.AWAITING_IDENTITY: "waits for proof of identity",
-        RequestState.REVIEW: "to be decided",
-        RequestState.EXECUTING: "being carried out",
-        RequestState.FULFILLED: "fulfilled",
-        RequestState.PARTLY_FULFILLED: "partly fulfilled",
-        RequestState.DENIED: "denied",
-        RequestState.WITHDRAWN: "withdrawn",
-    }
-)
 REGIME_WORDS: Final = translatable(
     (
         ("gdpr", "GDPR: one month"),
@@ -71,7 +60,7 @@ EFFECT_WORDS: Final[Mapping[Effect, str]] = translatable(
         "nothing": "left as they are",
     }
 )
-_HELD: Final = translatable("kept by a hold, and erased after it")
+_HELD: Final = translatable("restricted; erased when the hold ends")
 #: Data that no search finds, as ``domain/requests/found.py`` names it.
 NOT_FOUND_WORDS: Final[Mapping[str, str]] = translatable(
     {
@@ -155,8 +144,8 @@ def is_paused(request: Request) -> bool:
 def codes_of(kind: Kind) -> list[tuple[str, str]]:
     """Return the codes that a decision on this kind can have, with their words, those that grant it first."""
     granting = [code for code in CODES if code in GRANTING[kind]]
-    # ``no_match`` is for a request of which nothing is found, ``not_provided`` is the worker's.
-    refusing = [code for code in CODES if code not in _GRANTS and code != "not_provided"]
+    # ``no_match`` is for a request of which nothing is found, two others are the worker's.
+    refusing = [code for code in CODES if code not in {*_GRANTS, "not_provided", WAITS}]
     return translated_pairs((code, CODE_WORDS[code]) for code in (*granting, *refusing))
 
 
@@ -190,22 +179,24 @@ def counted_codes(
 
 def effects(
     kind: Kind, found: FoundPerson, default: Verdict, verdicts: Mapping[str, Verdict]
-) -> list[tuple[str, int, int, bool]]:
+) -> tuple[list[tuple[str, int, int, bool]], Sequence[str]]:
     """Return what a decision does: words, recordings, calls without a recording, and whether it destroys.
 
-    Raises Invalid for an unknown code.
+    And the ids of recordings that a hold keeps until it ends. Raises Invalid for an unknown code.
     """
     decided = found.decided_by(verdicts)
     done = {one.id: effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings}
-    held = {name for name, effect in done.items() if effect == "erase" and name in found.held}
-    recordings = Counter(effect for name, effect in done.items() if name not in held)
+    held = [name for name, effect in done.items() if effect == "erase" and name in found.held]
+    recordings = Counter(
+        effect for name, effect in done.items() if effect != "erase" or name not in found.held
+    )
     calls = Counter(effect_of(kind, verdicts.get(one.call_ref, default)) for one in decided.calls)
     shown = [
         (translated(words), recordings[effect], calls[effect], effect == "erase")
         for effect, words in EFFECT_WORDS.items()
         if recordings[effect] or calls[effect]
     ]
-    return [*shown, (translated(_HELD), len(held), 0, False)] if held else shown
+    return shown + ([(translated(_HELD), len(held), 0, False)] if held else []), held
 
 
 def kept_by(request: Request) -> list[tuple[str, str]]:
