@@ -16,8 +16,8 @@ from vault.domain.accounts.limits import LIMIT_NAMES, MAX_LIMIT, AccountLimits
 from vault.domain.public_urls import CELL
 from vault.domain.registers.places import Region
 from vault.domain.sign_in.relying_party import RelyingParty
-from vault.domain.urls import split_url
 from vault.errors import Invalid, StartRefused
+from vault.setting_urls import docs_url_of, public_url_of, tracing_url_of
 
 _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
@@ -27,7 +27,7 @@ _KNOWN = {
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
     "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL", "VAULT_SIEM_URL", "VAULT_PASSKEY_DOMAIN", "VAULT_SMTP_URL",
-    "VAULT_CELL", "VAULT_REGION",
+    "VAULT_CELL", "VAULT_REGION", "VAULT_DOCS_URL",
     "VAULT_REGION_PLACES", "VAULT_DATABASE_REGION",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
@@ -61,6 +61,8 @@ class Settings:
     own_keys_url: str | None
     #: The vault's public base URL; links and webhook URLs begin with it.
     public_url: str
+    #: Where the operator serves the built documentation, without a slash at its end; None where it is served nowhere.
+    docs_url: str | None
     #: The label of this vault as one of several cells, such as ``eu1``; None for a vault that is the only one.
     cell: str | None
     #: Where data and keys must be, as the operator promises, and where the operator says that the database is.
@@ -153,7 +155,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         scan_objects=_integer(environment, "VAULT_SCAN_OBJECTS", 50_000, 0, 100_000_000),
         siem_url=environment.get("VAULT_SIEM_URL"),
         smtp_url=environment.get("VAULT_SMTP_URL"),
-        tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
+        tracing_url=tracing_url_of(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )
 
@@ -165,14 +167,15 @@ def _database_url(value: str) -> str:
 
 
 def _site(environment: Mapping[str, str], own_url: str) -> dict[str, Any]:
-    """Return the public URL and the domain of passkeys, which must fit it."""
-    public_url = _public_url(environment.get("VAULT_PUBLIC_URL", own_url))
+    """Return the public URL, the domain of passkeys, which must fit it, and where the documentation is."""
+    public_url = public_url_of(environment.get("VAULT_PUBLIC_URL", own_url))
+    docs_url = docs_url_of(environment.get("VAULT_DOCS_URL"))
     domain = environment.get("VAULT_PASSKEY_DOMAIN")
     try:
         RelyingParty.of(public_url, domain)
     except Invalid as error:
         raise StartRefused(f"VAULT_PASSKEY_DOMAIN is {domain}. {error}") from error
-    return {"public_url": public_url, "passkey_domain": domain}
+    return {"public_url": public_url, "docs_url": docs_url, "passkey_domain": domain}
 
 
 def _label(environment: Mapping[str, str], name: str, form: re.Pattern[str], example: str) -> str | None:
@@ -192,25 +195,6 @@ def _labels(environment: Mapping[str, str]) -> dict[str, Any]:
         "region": region,
         "database_region": database,
     }
-
-
-def _public_url(value: str) -> str:
-    parts = split_url(value)
-    try:
-        port_is_sound = parts.port != 0
-    except ValueError:
-        port_is_sound = False
-    named = parts.scheme in {"http", "https"} and parts.hostname and port_is_sound
-    if not named or parts.query or parts.fragment:
-        raise StartRefused(
-            "VAULT_PUBLIC_URL must be an http or https URL without query, such as https://vault.example."
-        )
-    if parts.path.strip("/"):
-        raise StartRefused(
-            "VAULT_PUBLIC_URL must not have a path: the vault serves only the root of a host. Give it a host name of "
-            "its own, such as https://vault.example."
-        )
-    return value.rstrip("/")
 
 
 def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -282,18 +266,6 @@ def _reference(value: str) -> bool:
     if value not in {"on", "off"}:
         raise StartRefused("VAULT_REFERENCE must be `on` or `off`.")
     return value == "on"
-
-
-def _tracing_url(value: str | None) -> str | None:
-    if value is None:
-        return None
-    parts = split_url(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise StartRefused(
-            "VAULT_TRACING_URL must be an http or https URL without credentials, such as "
-            "http://127.0.0.1:4318/v1/traces."
-        )
-    return value
 
 
 def _list(value: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The page of a package as a person opens it: from a folder, without the vault, in each language."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,10 +36,17 @@ def unpacked(folder: Path, language: str) -> str:
         names=names,
         calls=[
             PackagedCall(
-                recording_id=GIVEN, at=AT, duration=3725.0, side="callee", is_whole=False, audio=audio
+                recording_id=GIVEN,
+                at=AT,
+                duration=3725.0,
+                side="callee",
+                ending="187",
+                is_whole=False,
+                audio=audio,
             )
         ],
         left_out={"rec_2": "no_channel_alone"},
+        times={"rec_2": AT + timedelta(hours=1)},
         echoes=[GIVEN],
         about=[(HOSTILE, [HOSTILE])],
     )
@@ -61,6 +68,10 @@ def test_a_person_hears_the_call_and_reads_the_page(page: Page, tmp_path: Path, 
     assert "1:13" in heading.inner_text()
     assert "2026" in heading.inner_text()
     assert "1:02:05" in page.inner_text(".calls")
+    assert "187." in page.inner_text(".calls")
+    # What is left out is told by the time of its call.
+    assert "2:13" in page.inner_text("main")
+    assert "rec_2" not in page.inner_text("main")
     assert page.inner_text("main").count(HOSTILE) == 2
     page.locator("summary").click()
     assert fits(page)

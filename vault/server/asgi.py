@@ -79,6 +79,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
         cell=settings.cell,
         trusted_proxies=settings.trusted_proxies,
         reference=settings.reference,
+        docs_url=settings.docs_url,
     )
     return build(hosting, utc_now, lifespan)
 

@@ -88,6 +88,8 @@ class Hosting(PublicUrls):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: Serve the contract at /openapi.json, and as a page at /reference.
     reference: bool = True
+    #: Where the built documentation is, without a slash at its end.
+    docs_url: str | None = None
 
     @property
     def secure(self) -> bool:

@@ -47,6 +47,8 @@ class PackagedCall:
     duration: float | None
     #: Where the person was; None if that is not certain.
     side: Literal["caller", "callee"] | None
+    #: The last digits of the person's number in the call; None where it is not known.
+    ending: str | None = None
     is_whole: bool
     #: The name of the audio in the archive.
     audio: str
@@ -65,6 +67,8 @@ class PageContent:
     names: Sequence[str]
     calls: Sequence[PackagedCall]
     left_out: Mapping[str, LeftOut]
+    #: When the calls of those began, as far as that is known.
+    times: Mapping[str, datetime]
     #: Recordings in which the other party is heard faintly.
     echoes: Sequence[str]
     #: Headings with lines that describe the processing.
@@ -87,7 +91,7 @@ def write_page(content: PageContent, texts: PageTexts) -> str:
         _section(
             words["calls"], f'<ol class="calls">{calls}</ol>' if calls else _paragraphs([words["no_calls"]])
         ),
-        _section(words["left_out"], _missing(content.left_out, texts)),
+        _section(words["left_out"], _missing(content, texts)),
         *(_section(heading, _list(map(escape, lines))) for heading, lines in content.about),
         _section(words["other"], _list(_link(name, texts) for name in others)),
         _section(words["check"], _checking(words, others)),
@@ -102,10 +106,11 @@ def write_page(content: PageContent, texts: PageTexts) -> str:
 
 def _call(one: PackagedCall, content: PageContent, texts: PageTexts) -> str:
     words, folder = texts.package, f"recordings/{one.recording_id}/"
-    title = words["call"].format(date=texts.day(one.at), time=f"{one.at:%H:%M}")
+    title = _title(one.at, texts)
     length = [] if one.duration is None else [words["length"].format(length=clock_length(one.duration)) + "."]
     said = [
         *([words[one.side]] if one.side else []),
+        *([words["number"].format(ending=one.ending)] if one.ending else []),
         *length,
         words["whole" if one.is_whole else "own_voice"],
     ]
@@ -122,8 +127,20 @@ def _call(one: PackagedCall, content: PageContent, texts: PageTexts) -> str:
     )
 
 
-def _missing(left_out: Mapping[str, LeftOut], texts: PageTexts) -> str:
-    return _list(f"{escape(name)} {escape(texts.left_out[why])}." for name, why in left_out.items())
+def _title(at: datetime, texts: PageTexts) -> str:
+    return texts.package["call"].format(date=texts.day(at), time=f"{at:%H:%M}")
+
+
+def _missing(content: PageContent, texts: PageTexts) -> str:
+    """Return what is not there: by the time of its call, those whose time is not known at the end, by their ids."""
+    times = content.times
+    items = sorted(
+        content.left_out.items(), key=lambda one: (one[0] not in times, times.get(one[0], content.made_at))
+    )
+    return _list(
+        f"{escape(_title(times[name], texts) if name in times else name)} {escape(texts.left_out[why])}."
+        for name, why in items
+    )
 
 
 def _checking(words: Mapping[str, str], others: Sequence[str]) -> str:

@@ -27,8 +27,8 @@ _TEXTS = frozenset(
 )  # fmt: skip
 _PACKAGE = frozenset(
     {
-        "title", "answer", "until", "part", "calls", "no_calls", "call", "length", "caller", "callee", "own_voice",
-        "whole", "echo", "open", "details", "other", "check", "check_text", "check_receipts", "left_out",
+        "title", "answer", "until", "part", "calls", "no_calls", "call", "length", "caller", "callee", "number",
+        "own_voice", "whole", "echo", "open", "details", "other", "check", "check_text", "check_receipts", "left_out",
     }
 )  # fmt: skip
 #: Files of a package by their names, and the folder of receipts.

@@ -84,6 +84,7 @@ class MakePackage:
             names=part.names,
             calls=part.calls,
             left_out=part.left_out,
+            times=part.times,
             echoes=part.echoes,
             about=about.sections,
         )

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.notice import base_language
 from vault.domain.recordings.media import content_type, extension
+from vault.domain.recordings.recording import Recording
 from vault.domain.registers.package_page import PackagedCall
 from vault.domain.requests.package import (
     MAX_PART_BYTES,
@@ -30,6 +32,9 @@ from vault.services.requests.sealed_requests import personal_of
 from vault.services.requests.speakers import FindSpeaker, Spoken
 from vault.services.requests.zip_stream import ZipStream
 from vault.tlog.note import Signer
+
+#: Digits of a number that the page of a package shows.
+_ENDING: Final = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +65,8 @@ class PackagePart:
     language: str | None = None
     #: Recordings that are not in it, or not completely, with the reason.
     left_out: dict[str, LeftOut] = field(default_factory=dict)
+    #: When the calls of those began, as far as that is known.
+    times: dict[str, datetime] = field(default_factory=dict)
     #: Recordings in whose channel of the person the other party is heard faintly.
     echoes: list[str] = field(default_factory=list)
 
@@ -93,6 +100,12 @@ class PackagePart:
         self.names.append(name)
         return self.archive.add_text(name, text)
 
+    def leave_out_row(self, recording_id: str, row: Recording | None) -> None:
+        """Note why a recording has no audio, and when its call began."""
+        self.left_out[recording_id] = why_without_audio(None if row is None else row.state)
+        if row is not None:
+            self.times[recording_id] = row.call_started_at or row.received_at
+
     def leave_out(self, recording_id: str, error: VaultError) -> None:
         """Note why a recording is not in it; raise the error again while another try may succeed."""
         if not (self.is_last_try or isinstance(error, Undecodable)):
@@ -125,9 +138,9 @@ class PackageFiles:
         request, archive = part.request, part.archive
         spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
         if spoken is None:
-            row = await self.database.read(lambda tx: tx.recordings.get(request.account_id, recording_id))
-            part.left_out[recording_id] = why_without_audio(None if row is None else row.state)
+            part.leave_out_row(recording_id, await self._row(request.account_id, recording_id))
             return
+        part.times[recording_id] = _began(spoken)
         if spoken.channel is None and not is_whole:
             part.left_out[recording_id] = "no_channel_alone"
             return
@@ -162,18 +175,34 @@ class PackageFiles:
         if kept is not None:
             yield part.add_text(f"{folder}/retention.json", kept)
 
+    async def _row(self, account_id: str, recording_id: str) -> Recording | None:
+        return await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
+
 
 def _listed(spoken: Spoken, audio: str, *, is_whole: bool) -> PackagedCall:
     recording = spoken.opened.recording
     voice = None if spoken.channel is None else recording.voices[spoken.channel]
     return PackagedCall(
         recording_id=recording.id,
-        at=spoken.facts.started_at or recording.call_started_at or recording.received_at,
+        at=_began(spoken),
         duration=recording.duration,
         side=voice if voice in {"caller", "callee"} else None,
+        ending=_ending(next(iter(spoken.own_numbers.values()), None)),
         is_whole=is_whole,
         audio=audio,
     )
+
+
+def _began(spoken: Spoken) -> datetime:
+    """Return when the call began, or else when the recording was received."""
+    recording = spoken.opened.recording
+    return spoken.facts.started_at or recording.call_started_at or recording.received_at
+
+
+def _ending(number: str | None) -> str | None:
+    """Return the last digits of a number, by which its holder tells it from others."""
+    digits = re.sub(r"\D", "", number or "", flags=re.ASCII)
+    return digits[-_ENDING:] if len(digits) > 2 * _ENDING else None
 
 
 def _language_heard(evidence: Sequence[Mapping[str, Any]]) -> str | None:

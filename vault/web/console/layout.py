@@ -10,6 +10,7 @@ from vault.domain.accounts.account import Scope
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.web.console.access import Console
 from vault.web.console.forms import new_nonce
+from vault.web.console.help import help_address
 from vault.web.console.mistakes import Mistake
 from vault.web.http.html import translated_page
 from vault.web.http.translations import gettext, translatable
@@ -159,6 +160,9 @@ def console_page(
         nonce=new_nonce(allowed.actor),
         account=allowed.account,
         base=allowed.path,
+        help_link=help_address(
+            request.app.state.hosting.docs_url, request.url.path.removeprefix(allowed.path).rstrip("/")
+        ),
         start="/console" if (start := landing(allowed.session)) is None else allowed.path + start,
         closure=allowed.closure,
         session=allowed.session,
