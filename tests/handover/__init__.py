@@ -1,6 +1,7 @@
 """Hand-over of calls to CRMs: the acceptance cases by their numbers, on both databases with a CRM in memory.
 
-Each system goes its whole way against its simulated counterpart in ``test_systems``.
+Each system goes its whole way against its simulated counterpart in ``test_systems``, and as its section of the page
+says in ``test_systems_page``.
 
 | case | test |
 |---|---|
