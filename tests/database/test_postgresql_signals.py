@@ -159,4 +159,34 @@ async def test_a_listener_sleeps_until_a_notification_arrives(
             async with asyncio.timeout(20):
                 await postgresql.write(lambda tx: tx.wake(Work.INGEST))
             assert await ear.number(Work.INGEST, number) == number
-            assert set(waits) <= {postgresql.signals._sender}
+            await postgresql.signals.flush()
+            assert set(waits) <= set(postgresql.signals._idle)
+
+
+@pytest.mark.parametrize("how", ["disconnect", "close"])
+async def test_a_query_under_way_closes_its_connection_itself(
+    postgresql: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch, how: str
+):
+    """Psycopg would go on with freed memory, and the process would crash. The server ends the session at once."""
+    signals, begun = postgresql.signals, asyncio.Event()
+    original = psycopg.AsyncConnection.wait
+    used: list[psycopg.AsyncConnection] = []
+
+    async def wait(connection, generator, *options, **more):
+        used.append(connection)
+        asyncio.get_running_loop().call_soon(begun.set)
+        return await original(connection, generator, *options, **more)
+
+    signals.attach()
+    monkeypatch.setattr(psycopg.AsyncConnection, "wait", wait)
+    monkeypatch.setattr(postgresql_signals, "_NOTIFY", "SELECT pg_notify(%s, %s), pg_sleep(10)")
+    for number in range(2):
+        signals.emit([Signal(Work.INGEST, 1)])
+        async with asyncio.timeout(20):
+            await begun.wait()
+        begun.clear()
+        getattr(signals, how)()
+        assert not used[-1].closed
+        await signals.flush()
+        assert used[-1].closed
+        assert len(set(used)) == number + 1

@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 from psycopg.errors import Diagnostic
+from psycopg.pq.abc import PGconn
 
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.errors import DatabaseUnfit
@@ -133,8 +134,7 @@ class VaultConnection(psycopg.Connection[Any]):
 
     def cut(self) -> None:
         """Shut down the socket from another thread, so that a thread that waits on it gets an error."""
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.pgconn.socket)) as same:
-            same.shutdown(socket.SHUT_RDWR)
+        cut(self.pgconn)
 
     def on_notice(self, notice: Diagnostic) -> None:
         """Mark a commit whose wait for the standby was cancelled: it may be lost if this server is lost.
@@ -229,6 +229,15 @@ def _state(connection: VaultConnection) -> tuple[Any, ...]:
             assert row is not None  # noqa: S101 - a SELECT from one row
             return tuple(row)
     raise psycopg.OperationalError("The server does not report its settings.")
+
+
+def cut(pgconn: PGconn) -> None:
+    """Shut down the socket of a connection, so that whoever waits on it gets an error, and closes it.
+
+    To close it from elsewhere would let psycopg go on with freed memory.
+    """
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(pgconn.socket)) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def _first(setting: str) -> bool:

@@ -18,13 +18,14 @@ import psycopg
 from psycopg import AsyncConnection
 
 from vault.backoff import Backoff
-from vault.database.engines.postgresql_connection import CONNECT
+from vault.database.engines.postgresql_connection import CONNECT, cut
 from vault.database.signals import Receiver, Signal, Signals, Work
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _CHANNEL: Final = "callvault"
+_NOTIFY: Final = "SELECT pg_notify(%s, %s)"
 #: Seconds between two notifications of a process.
 _SEND_INTERVAL: Final = 0.02
 #: Max seconds that a stopping process waits for its last notification.
@@ -62,7 +63,10 @@ class PostgresqlSignals(Signals):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsent: Counter[Work] = Counter()
         self._sending: asyncio.Task[None] | None = None
-        self._sender: AsyncConnection[Any] | None = None
+        # The sending connection, at most one: it is here, or with the task that sends.
+        self._idle: list[AsyncConnection[Any]] = []
+        self._busy: AsyncConnection[Any] | None = None
+        self._closed = False
         self._listening: asyncio.Task[None] | None = None
         self._warned = False
 
@@ -70,7 +74,8 @@ class PostgresqlSignals(Signals):
         """Send from the running event loop."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._sending, self._sender = loop, None, None
+            self._loop, self._sending = loop, None
+            self.disconnect()
 
     def emit(self, signals: Sequence[Signal]) -> None:
         """Deliver signals to this process's worker, and what it leaves to others."""
@@ -104,7 +109,8 @@ class PostgresqlSignals(Signals):
             await asyncio.wait({self._sending}, timeout=_FLUSH_TIMEOUT)
 
     def close(self) -> None:
-        """Close the sending connection; what is unsent is lost."""
+        """Close the sending connection; what is unsent is lost. Callable from any thread."""
+        self._closed = True
         self._unsent.clear()
         if self._sending is not None and self._loop is not None:
             with suppress(RuntimeError):
@@ -129,13 +135,8 @@ class PostgresqlSignals(Signals):
             self._unsent.clear()
             try:
                 async with asyncio.timeout(_TIMEOUT):
-                    if self._sender is None:
-                        self._sender = await self._connect()
-                    await self._sender.execute(
-                        "SELECT pg_notify(%s, %s)", (_CHANNEL, f"{self._number} {counts}")
-                    )
+                    await self._notify(f"{self._number} {counts}")
             except _LOST:
-                self.disconnect()
                 failures += 1
                 await asyncio.sleep(_BACKOFF.after(failures).total_seconds())
                 # Long ago by now: workers have polled.
@@ -143,11 +144,32 @@ class PostgresqlSignals(Signals):
             else:
                 await asyncio.sleep(_SEND_INTERVAL)
 
-    def disconnect(self) -> None:
-        """Close the sending connection; the next signal opens another."""
-        sender, self._sender = self._sender, None
-        if sender is not None:
+    async def _notify(self, payload: str) -> None:
+        sender = self._busy = self._taken() or await self._connect()
+        try:
+            await sender.execute(_NOTIFY, (_CHANNEL, payload))
+        except BaseException:
             sender.pgconn.finish()
+            raise
+        else:
+            self._idle.append(sender)
+        finally:
+            self._busy = None
+        if self._closed:
+            self.disconnect()
+
+    def _taken(self) -> AsyncConnection[Any] | None:
+        # Asked for and removed at once: another thread may disconnect.
+        with suppress(IndexError):
+            return self._idle.pop()
+        return None
+
+    def disconnect(self) -> None:
+        """End the sending session; the next signal opens another. A notification under way may be lost."""
+        if (idle := self._taken()) is not None:
+            idle.pgconn.finish()
+        elif (busy := self._busy) is not None:
+            cut(busy.pgconn)
 
     async def _listen(self) -> None:
         failures = 0
