@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -67,8 +68,15 @@ def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> i
 
     RETURNING counts them, because drivers do not report a row count for every INSERT.
     """
-    insert = _insert_new(table, on_postgresql=is_postgresql(connection))
-    return len(connection.execute(insert, list(rows)).all())
+    return len(insert_returning(connection, table, rows, None))
+
+
+def insert_returning(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: str | None
+) -> Sequence[Any]:
+    """Insert the rows, at least one, whose unique keys do not exist yet; return a column of each that was inserted."""
+    insert = _insert_new(table, column, on_postgresql=is_postgresql(connection))
+    return connection.execute(insert, list(rows)).scalars().all()
 
 
 def insert_selected(connection: Connection, table: Table, rows: Select[*tuple[Any, ...]]) -> None:
@@ -84,9 +92,10 @@ def insert_into(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sql
 
 
 @cache
-def _insert_new(table: Table, *, on_postgresql: bool) -> ReturningInsert[tuple[int]]:
+def _insert_new(table: Table, column: str | None, *, on_postgresql: bool) -> ReturningInsert[tuple[Any]]:
     """Return the statement; cached because building it takes longer than running it."""
-    return insert_into(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
+    shown = literal(1) if column is None else table.c[column]
+    return insert_into(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(shown)
 
 
 def database_now(connection: Connection) -> datetime:

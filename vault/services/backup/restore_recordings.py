@@ -35,7 +35,12 @@ from vault.services.backup.restore_log import Divergence
 from vault.services.backup.restore_scope import Scope, available_recordings
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.lifecycle.lifecycle import WORKER
-from vault.services.lifecycle.restore_states import close_successors, restore_available, restore_tombstone
+from vault.services.lifecycle.restore_states import (
+    close_successors,
+    restore_available,
+    restore_new,
+    restore_tombstone,
+)
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.end_listening import restrict_again
 from vault.services.shared.gather_all import gathered, gathered_ahead
@@ -45,10 +50,8 @@ from vault.services.shared.sealed_metadata import FoundMetadata, SealedMetadata
 
 #: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
-#: Batches that are read and decrypted while one is written.
-_AHEAD = 2
-#: Ids per statement, and unfinished rotations considered.
-_KEY_BATCH_SIZE, _ROTATIONS = 500, 10_000
+#: Batches that are read and decrypted while one is written; ids per statement; unfinished rotations considered.
+_AHEAD, _KEY_BATCH_SIZE, _ROTATIONS = 2, 500, 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +108,7 @@ class RestoreRecordings:
 
     async def manifests(self, divergence: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
         """Restore recordings that have a manifest: all, or those that the divergence names. Return their ids."""
-        ids: set[str] = set()
-        scope = divergence.named
+        ids, scope = set[str](), divergence.named
         replay, own = divergence.lost, divergence.own.recordings
         open_one = partial(self.open_manifest, replay=replay, report=report, listed=scope is None)
         keys = batches_of(self._manifest_keys(scope), _BATCH_SIZE)
@@ -252,41 +254,47 @@ def put_manifests(
     tx: Transaction,
 ) -> tuple[list[str], list[str]]:
     """Write rows, terms and facts; return the ids that have rows now, and the locations of refused manifests."""
-    placed, refused = [], []
+    placed, refused = list[OpenedManifest](), []
+    # One of which spans were removed may end what hangs on its older audio.
+    new = restore_new(tx, [one.manifest for one in opened if one.manifest.recording.id not in redacted])
     for restored in opened:
         recording = restored.manifest.recording
-        removed = redacted.get(recording.id, ())
-        if restore_available(tx, restored.manifest, keep=recording.id in own, redacted=removed):
-            placed.append(recording.id)
-            tx.recordings.index(recording.account_id, recording.id, restored.terms)
-            # Recordings of one call have different facts of it; duplicates are not added.
-            for row in restored.facts:
-                tx.call_facts.add(row)
-            tx.call_facts.index(recording.account_id, recording.call_ref, restored.terms)
-            for metadata, terms in restored.metadata:
-                tx.call_metadata.restore(metadata, terms)
+        is_placed = new.get(recording.id)
+        if is_placed is None:
+            removed, keep = redacted.get(recording.id, ()), recording.id in own
+            is_placed = restore_available(tx, restored.manifest, keep=keep, redacted=removed)
+        if is_placed:
+            placed.append(restored)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
         else:
             # It was refused or erased: its manifest, which has a key, must not stay.
             tx.object_checks.note(recording.id, recording.account_id)
-    return placed, refused
+    _put_calls(placed, tx)
+    return [one.manifest.recording.id for one in placed], refused
+
+
+def _put_calls(restored: Sequence[OpenedManifest], tx: Transaction) -> None:
+    """Write facts, terms and metadata of recordings that have rows."""
+    terms = [(one.manifest.recording, term) for one in restored for term in set(one.terms)]
+    tx.recordings.index_all({(one.account_id, one.id, term) for one, term in terms})
+    # Recordings of one call have different facts of it; duplicates are not added.
+    tx.call_facts.add_all([row for one in restored for row in one.facts])
+    tx.call_facts.index_all({(one.account_id, one.call_ref, term) for one, term in terms})
+    for one in restored:
+        for metadata, terms_of_it in one.metadata:
+            tx.call_metadata.restore(metadata, terms_of_it)
 
 
 def _row(
     recording: Recording, key: SealingKey, facts: CallFacts, *, position: int, delivery: str
 ) -> CallFactRow:
     account_id, fact_id = recording.account_id, new_id("fact")
+    sealed = seal(key.key, bound.of_call_fact(account_id, fact_id), deflate(encode_facts(facts)))
+    # Facts are read in the order of their time.
+    at = recording.received_at + timedelta(microseconds=position)
     return CallFactRow(
-        id=fact_id,
-        account_id=account_id,
-        call_ref=recording.call_ref,
-        delivery=delivery,
-        # Facts are read in the order of this time.
-        at=recording.received_at + timedelta(microseconds=position),
-        started_at=facts.started_at,
-        ended_at=facts.ended_at,
-        sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), deflate(encode_facts(facts))),
-        key_version=key.version,
+        id=fact_id, account_id=account_id, call_ref=recording.call_ref, delivery=delivery, at=at,
+        started_at=facts.started_at, ended_at=facts.ended_at, sealed_facts=sealed, key_version=key.version,
         month_key=key.month_key,
-    )
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """Bring recordings to the state that the object store and its log show. The log has the access events already."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from vault.database.stores.backup.restore_recordings import RestoredRecordings
@@ -16,6 +16,14 @@ from vault.services.lifecycle.delete_packages import delete_packages_with
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
 from vault.services.lifecycle.set_switch import SWITCHED_OFF
 from vault.services.shared.end_listening import restrict_again
+
+
+def restore_new(tx: Transaction, manifests: Sequence[Manifest]) -> Mapping[str, bool]:
+    """Insert the available recordings that have no row yet, some dozens at once.
+
+    Return whether each of these has a row now: not, if another recording has its reference.
+    """
+    return RestoredRecordings(tx.connection).insert_new(manifests)
 
 
 def restore_available(

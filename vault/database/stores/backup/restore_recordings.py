@@ -1,15 +1,16 @@
 """Restore recordings from the object store: available ones with their keys, tombstones without keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, case, delete, func, select, text, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
-from vault.database.sql.dialect import database_now, insert_new
+from vault.database.sql.dialect import database_now, insert_new, insert_returning
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
 from vault.database.stores.calls.call_metadata import forget_metadata_of_recording
 from vault.database.stores.recordings.card_data import forget_proposals
@@ -55,6 +56,23 @@ _RESTORED: Mapping[State, Transition] = {
 class RestoredRecordings(Rows):
     """The recordings that one transaction restores. Only the lifecycle service may use it."""
 
+    def insert_new(self, manifests: Sequence[Manifest]) -> Mapping[str, bool]:
+        """Insert the available recordings that have no row; return whether each of these has one now.
+
+        False for one whose source's id another row has. Three statements for all of them.
+        """
+        r = recordings.c
+        ids = [manifest.recording.id for manifest in manifests]
+        known = set(self._db.execute(select(r.id).where(r.id.in_(ids))).scalars())
+        new = {one.recording.id: one for one in manifests if one.recording.id not in known}
+        if not new:
+            return {}
+        now = database_now(self._db)
+        rows = [_available_row(manifest, now) for manifest in new.values()]
+        written = set(insert_returning(self._db, recordings, rows, "id"))
+        self._add_chains([manifest for recording_id, manifest in new.items() if recording_id in written])
+        return {recording_id: recording_id in written for recording_id in new}
+
     def available(self, manifest: Manifest, *, keep: bool = False, is_newer: bool = False) -> bool:
         """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
 
@@ -63,7 +81,7 @@ class RestoredRecordings(Rows):
         False if the row is refused or erased, or if another row has its source's id. A failed row is replaced: the
         recording was sent again later, because a recording that only failed has no manifest.
         """
-        recording, keys = manifest.recording, manifest.keys
+        recording = manifest.recording
         state = _state(self._db, recording.id)
         if state is not None and state not in RESTORE_MANIFEST.sources:
             return False
@@ -71,16 +89,7 @@ class RestoredRecordings(Rows):
             # The row is newer than the manifest: it has evidence added since, such as a restriction.
             self._update(recording.id, dict(MANIFEST_CHANGED))
             return True
-        details = keys.details
-        if details is not None:
-            details = shorten(details, recording.account_id, recording.id, "details")
-        row = {
-            **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
-            "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": details,
-            "sealed_waveform": None, "sealed_announcement": None, "announcement_month_key": None,
-            "month_key": keys.month_key,
-            "manifest_key_version": keys.key_version if keys.month_key is None else None,
-        }  # fmt: skip
+        row = _available_row(manifest, database_now(self._db))
         if state is not None:
             if is_newer:
                 # The key that sealed them is replaced.
@@ -90,7 +99,7 @@ class RestoredRecordings(Rows):
             self._forget_chain(recording.id)
         elif not insert_new(self._db, recordings, row):
             return False
-        self._add_chain(manifest)
+        self._add_chains([manifest])
         return True
 
     def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
@@ -101,7 +110,8 @@ class RestoredRecordings(Rows):
         """
         state = _state(self._db, recording.id)
         if state is None:
-            row = {**_row(self._db, recording), "manifest_due": due, "manifest_key_version": None}
+            now = database_now(self._db)
+            row = {**_row(recording, now), "manifest_due": due, "manifest_key_version": None}
             insert_new(self._db, recordings, row)
             return True
         if not self._is_newer(recording, state):
@@ -182,19 +192,19 @@ class RestoredRecordings(Rows):
     def _forget_chain(self, recording_id: str) -> None:
         self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
 
-    def _add_chain(self, manifest: Manifest) -> None:
-        recording = manifest.recording
-        chain = [
+    def _add_chains(self, manifests: Sequence[Manifest]) -> None:
+        chains = [
             evidence_values(
                 EvidenceRow(
-                    account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
-                    sealed_entry=sealed,
+                    account_id=one.recording.account_id, recording_id=one.recording.id, position=position,
+                    digest=digest, sealed_entry=sealed,
                 )
             )
-            for position, (digest, sealed) in enumerate(manifest.chain, 1)
+            for one in manifests
+            for position, (digest, sealed) in enumerate(one.chain, 1)
         ]  # fmt: skip
-        if chain:
-            self._db.execute(insert(evidence_entries), chain)
+        if chains:
+            insert_new(self._db, evidence_entries, *chains)
 
     def _has_more(self, manifest: Manifest) -> bool:
         """Return whether the row has more evidence than its manifest."""
@@ -211,8 +221,21 @@ def _state(db: DbConnection, recording_id: str) -> State | None:
     return None if state is None else State(state)
 
 
-def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
-    now = database_now(db)
+def _available_row(manifest: Manifest, now: datetime) -> dict[str, Any]:
+    recording, keys = manifest.recording, manifest.keys
+    details = keys.details
+    if details is not None:
+        details = shorten(details, recording.account_id, recording.id, "details")
+    return {
+        **_row(recording, now), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
+        "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": details,
+        "sealed_waveform": None, "sealed_announcement": None, "announcement_month_key": None,
+        "month_key": keys.month_key,
+        "manifest_key_version": keys.key_version if keys.month_key is None else None,
+    }  # fmt: skip
+
+
+def _row(recording: Recording, now: datetime) -> dict[str, Any]:
     return {
         **{name: getattr(recording, name) for name in _COPIED},
         "connection_id": recording.connection_id or "",

@@ -5,7 +5,7 @@ another order than they began: a change has the number of its transaction, and a
 that has not ended. A number drawn from a sequence, or a time, would pass over what commits late.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
@@ -123,9 +123,16 @@ class CallChangeRows(Rows):
 
 def note_call_change(connection: Connection, account_id: str, call_ref: str, *, erased: bool = False) -> None:
     """Note that a call changed, or was erased, in this transaction."""
-    values: dict[str, Any] = {"account_id": account_id, "call_ref": call_ref, "erased": erased}
+    note_call_changes(connection, [(account_id, call_ref)], erased=erased)
+
+
+def note_call_changes(
+    connection: Connection, calls: Iterable[tuple[str, str]], *, erased: bool = False
+) -> None:
+    """Note the same of several calls, each with its account: PostgreSQL is sent all of them in one round trip."""
     cursor = connection.connection.cursor()
-    if is_postgresql(connection):
-        cursor.execute(_NOTE, values)
-    else:
-        cursor.execute(_NOTE_ON_SQLITE, values | {"now": micros(database_now(connection))})
+    same: dict[str, Any] = {"erased": erased}
+    note = _NOTE
+    if not is_postgresql(connection):
+        same, note = same | {"now": micros(database_now(connection))}, _NOTE_ON_SQLITE
+    cursor.executemany(note, [same | {"account_id": one, "call_ref": ref} for one, ref in calls])

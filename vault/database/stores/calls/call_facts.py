@@ -1,6 +1,6 @@
 """Call facts: insert-only rows, deleted only per call; and erasures of them that wait for the end of a hold."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,9 +23,9 @@ from vault.database.schema.consent import consent_events
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.schema.retention import pending_call_erasures
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
-from vault.database.sql.dialect import insert_new, insert_selected
+from vault.database.sql.dialect import insert_new, insert_returning, insert_selected
 from vault.database.stores.accounts.stored_answers import forget_answers_on_call
-from vault.database.stores.calls.call_changes import note_call_change
+from vault.database.stores.calls.call_changes import note_call_change, note_call_changes
 from vault.database.stores.calls.call_metadata import forget_metadata_of_call
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
@@ -79,6 +79,17 @@ class CallFactRows(Rows):
         if added:
             note_call_change(self._db, row.account_id, row.call_ref)
         return added
+
+    def add_all(self, rows: Sequence[CallFactRow]) -> None:
+        """Insert rows of different calls, those whose deliveries were not inserted before. Raises KeyRetired."""
+        for account_id, version in {(row.account_id, row.key_version) for row in rows}:
+            refuse_retired(self._db, account_id, version)
+        if not rows:
+            return
+        values = [{name: getattr(row, name) for name in CallFactRow.__slots__} for row in rows]
+        added = set(insert_returning(self._db, call_facts, values, "id"))
+        changed = {(row.account_id, row.call_ref) for row in rows if row.id in added}
+        note_call_changes(self._db, sorted(changed))
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""
@@ -145,8 +156,11 @@ class CallFactRows(Rows):
 
     def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
         """Insert blind-index terms of a call; existing terms stay."""
-        rows = [{"account_id": account_id, "call_ref": call_ref, "term": term} for term in set(terms)]
-        if rows:
+        self.index_all({(account_id, call_ref, term) for term in terms})
+
+    def index_all(self, terms: Iterable[tuple[str, str, bytes]]) -> None:
+        """Insert terms, each with its account and its call; existing ones stay."""
+        if rows := [{"account_id": one, "call_ref": ref, "term": term} for one, ref, term in terms]:
             insert_new(self._db, call_terms, *rows)
 
     def index_recording(self, account_id: str, call_ref: str, recording_id: str) -> None:

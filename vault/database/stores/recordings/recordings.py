@@ -1,6 +1,6 @@
 """Recordings as rows: insert, find and list. State transitions are in ``recording_states``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -183,8 +183,11 @@ class RecordingRows(Rows):
 
     def index_each(self, account_id: str, recording_ids: Sequence[str], terms: Sequence[bytes]) -> None:
         """Insert the same terms of each of these recordings."""
-        both = product(recording_ids, set(terms))
-        if rows := [{"account_id": account_id, "recording_id": one, "term": term} for one, term in both]:
+        self.index_all(product([account_id], recording_ids, set(terms)))
+
+    def index_all(self, terms: Iterable[tuple[str, str, bytes]]) -> None:
+        """Insert terms, each with its account and its recording; existing ones stay."""
+        if rows := [{"account_id": one, "recording_id": id_, "term": term} for one, id_, term in terms]:
             insert_new(self._db, recording_terms, *rows)
 
     def forget_terms(self, recording_id: str) -> None:
