@@ -72,8 +72,8 @@ def test_a_rule_makes_a_second_person_approve(house: House, tenant: Tenant):
     assert "carried out" in client.get(page).text
     gone = looser.headers["location"].partition("?")[0]
     veto = client.post(gone, data={"nonce": "9", "decision": "veto"})
-    assert veto.headers["location"].endswith("done=vetoed")
-    assert "vetoed" in client.get(path).text
+    assert veto.headers["location"].endswith("done=taken_back")
+    assert "taken back by who asked" in client.get(path).text
 
 
 def test_a_key_is_shown_once_and_a_double_submit_makes_one(house: House, tenant: Tenant):

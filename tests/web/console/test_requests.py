@@ -202,7 +202,7 @@ def test_an_echo_in_the_persons_channel_is_said_before_the_package_is_handed_ove
     assert client.post(f"{page}/decision", data=form | {"name": tenant.name}).status_code == 303
     text = wait_for(client, page, "Download the package")
     assert ("The other party is heard faintly" in text) == bool(echo)
-    assert (f'/recordings/{recording}" class="id">' in text) == bool(echo)
+    assert (f'/recordings/{recording}">' in text) == bool(echo)
 
 
 def test_a_wrong_number_is_named_and_what_was_typed_is_kept(house: House, tenant: Tenant):
