@@ -34,6 +34,20 @@ def test_a_platform_is_chosen_and_asks_for_its_own_credentials(house: House, ten
     assert 'value="twilio-2"' in client.get(f"{path}/new?provider=twilio").text
 
 
+def test_what_is_pasted_at_the_platform_can_be_copied_once(house: House, tenant: Tenant):
+    """The address with all that the platform needs in it; and the form says what becomes of the platform's copy."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/connections"
+    page = client.get(f"{path}/new?provider=twilio")
+    assert "as is usual for this platform: delete" in page.text
+    assert "as is usual for this platform: keep" in client.get(f"{path}/new?provider=vonage").text
+    made = client.post(path, data=form_of(page, path) | TWILIO)
+    shown = client.get(made.headers["location"]).text
+    copied = re.findall(r'<code class="code" id="copied-[^>]*>(http[^<]*)</code>', shown)
+    (base,) = {one.partition("#")[0] for one in copied if "#" in one}
+    assert copied == [f"{base}#rc=5&amp;rp=all", f"{base}/call"]
+    assert shown.count(f">{base}<") == 0
+
+
 def test_all_that_a_platform_lacks_is_told_at_once(house: House, tenant: Tenant):
     """With the secret that was typed still there; at REST the names of all that are missing."""
     client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/connections"

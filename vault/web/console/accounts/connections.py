@@ -40,7 +40,7 @@ HANDOVER: Final = "/integrations"
 #: Settings by the names that REST gives them. Any other name is the platform's own, and stays as it is.
 _NAMES: Final[Mapping[str, str]] = translatable(
     {
-        "url": "URL",
+        "url": "Webhook address",
         "method": "Method",
         "events": "Events",
         "call_start": "Call start",
@@ -165,7 +165,6 @@ async def show_connection(here: Setting, connection: Name) -> Response:
         view.connection.name,
         one=view.connection,
         last=view.activity,
-        webhook_url=view.webhook_url,
         steps=steps_of(view.setup),
         in_labels=partial(in_labels, here.vault.accounts.connections.providers[view.connection.provider]),
     )
@@ -192,6 +191,11 @@ class Step:
     texts: tuple[str, ...]
     #: JSON to show as it is; then there are no texts.
     example: str | None = None
+
+    @property
+    def is_url(self) -> bool:
+        """Return whether it is one address, which is pasted at the platform."""
+        return len(self.texts) == 1 and self.texts[0].startswith(("http://", "https://", "wss://"))
 
 
 def steps_of(setup: Mapping[str, object], within: str = "") -> list[Step]:
