@@ -16,6 +16,11 @@ class Field:
     id: str = ""
     value: str = ""
     is_invalid: bool = False
+    is_required: bool = False
+    #: The ids of its hint and of its message.
+    described_by: str = ""
+    #: Of a choice, what it offers.
+    options: list[str] = field(default_factory=list)
 
     @property
     def is_typed(self) -> bool:
@@ -57,10 +62,13 @@ class _Reader(HTMLParser):
         if tag == "option":
             if self._select is not None and ("selected" in given or not self._select.value):
                 self._select.value = given.get("value", "")
+            if self._select is not None:
+                self._select.options.append(given.get("value", ""))
             return
         one = Field(
             given.get("name", ""), given.get("type", "text") if tag == "input" else tag, given.get("id", ""),
-            given.get("value", ""), given.get("aria-invalid") == "true",
+            given.get("value", ""), given.get("aria-invalid") == "true", "required" in given,
+            given.get("aria-describedby", ""),
         )  # fmt: skip
         if one.kind in {"checkbox", "radio"} and "checked" not in given:
             one.kind = "off"

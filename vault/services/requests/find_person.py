@@ -4,6 +4,7 @@ A call that was reported with a national spelling can be found by several number
 number of somebody else too, the call is listed apart, as possible, and a decision applies to it only by naming it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,6 +22,13 @@ from vault.services.admission.certain_numbers import CertainNumbers, NumberTerms
 from vault.services.admission.number_terms import CallTerms
 from vault.services.shared.encrypted_fields import name_terms
 
+_NO_REGION: Final = (
+    "region is required for a number without its country: the account has no country of its own."
+)
+_SEVERAL: Final = "region must name the country of this number: it can mean several numbers."
+_DIGIT: Final = re.compile("[0-9]")
+#: Of a national number, without its area. What has fewer is a number nowhere.
+_FEWEST_DIGITS: Final = 4
 _ON_EXTENSION: Final = "send the number without its extension, if all calls of the number are this person's."
 
 
@@ -102,12 +110,17 @@ class FindPerson:
         if identity.type == "agent":
             return identity
         regions = [identity.region] if identity.region else home
-        number = self.certain_numbers.read(
-            identity.value, regions, field=f"{place}.value", on_extension=_ON_EXTENSION
-        )
+        try:
+            number = self.certain_numbers.read(
+                identity.value, regions, field=f"{place}.value", on_extension=_ON_EXTENSION
+            )
+        except Invalid:
+            # With a country it might be a number; without one nobody can tell.
+            if not regions and len(_DIGIT.findall(identity.value)) >= _FEWEST_DIGITS:
+                raise Invalid(_NO_REGION, field=f"{place}.region") from None
+            raise
         if identity.region is None and self.certain_numbers.is_ambiguous(identity.value, regions):
-            text = f"{place}.region must name the country of this number: it can mean several numbers."
-            raise Invalid(text, field=f"{place}.region")
+            raise Invalid(_SEVERAL, field=f"{place}.region")
         return replace(identity, number=number)
 
     async def terms(self, account_id: str, personal: PersonalData) -> PersonTerms:

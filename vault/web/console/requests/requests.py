@@ -107,6 +107,7 @@ async def show_request_form(here: Auditing) -> Response:
         gettext("Enter a request"),
         kinds=translated_pairs(KIND_WORDS.items()),
         regimes=translated_pairs(REGIME_WORDS),
+        home=await here.vault.requests.requests.find.certain_numbers.home_regions(here.account_id),
         values=values,
     )
 
@@ -230,7 +231,9 @@ def _form_field(field: str, values: Mapping[str, str]) -> str:
         return rest or "from"
     if head != "identities":
         return field
-    place = rest.partition(".")[0]
+    place, _, part = rest.partition(".")
+    if part == "region":
+        return part
     if not place.isdecimal():
         return "numbers"
     entry = int(place) + 1
