@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import wave
 import zipfile
 from array import array
@@ -254,7 +255,10 @@ async def test_what_cannot_be_decoded_is_listed_and_the_rest_is_given(either: Ho
     assert left_out[0]["reason"] == "not_readable"
     (given,) = {good, bad} - {left_out[0]["recording"]}
     assert f"recordings/{given}/audio.wav" in files.namelist()
-    assert left_out[0]["recording"] in files.read("index.html").decode()
+    page = files.read("index.html").decode().partition("What is not here")[2]
+    # Who is told knows the call by its time, and not the id.
+    assert left_out[0]["recording"] not in page
+    assert re.search(r"<li>Call of [^<]+ UTC [^<]+</li>", page)
     assert len([key for key in either.objects.objects if key.startswith("packages/")]) == 1
 
 

@@ -116,7 +116,8 @@ class FindPerson:
             )
         except Invalid:
             # With a country it might be a number; without one nobody can tell.
-            if not regions and len(_DIGIT.findall(identity.value)) >= _FEWEST_DIGITS:
+            is_national = "+" not in identity.value
+            if is_national and not regions and len(_DIGIT.findall(identity.value)) >= _FEWEST_DIGITS:
                 raise Invalid(_NO_REGION, field=f"{place}.region") from None
             raise
         if identity.region is None and self.certain_numbers.is_ambiguous(identity.value, regions):

@@ -104,7 +104,8 @@ FIELDS: Final[Mapping[str, Mapping[str, FieldWords]]] = {
             translatable("API token"), translatable("In the personal preferences of a user who sees all people")
         ),
         "company": FieldWords(
-            translatable("First part of your address"), translatable("Required with an API token: example in example.pipedrive.com")
+            translatable("First part of your address"),
+            translatable("Required with an API token: example in example.pipedrive.com"),
         ),
     },
     "intercom": {
