@@ -7,7 +7,7 @@ import httpx
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
-from tests.web.console.test_requests import called, entered, wait_for
+from tests.web.console.test_requests import ENTRY, NUMBER, base, called, entered, wait_for
 
 
 def test_what_each_answer_would_give_is_said_before_it_is_chosen(house: House, tenant: Tenant):
@@ -156,3 +156,21 @@ def test_an_objection_says_what_stops_and_when(house: House, tenant: Tenant):
     assert stops in text
     assert ">Objection of a person, with an erasure</a>" in listed
     assert ">Erasure that a person asked for</a>" not in listed
+
+
+def test_a_number_without_a_country_is_told_at_the_country(house: House, tenant: Tenant):
+    """The page says so before, and in an account with a country it names that."""
+    client = sign_in(house, tenant.name)
+    page = client.get(f"{base(tenant)}/new")
+    assert "this account has no country of its own" in page.text
+    form = form_of(page, base(tenant)) | ENTRY
+    wrong = client.post(base(tenant), data=form | {"region": ""})
+    assert wrong.status_code == 422
+    assert re.findall(r'class="wrong"[^>]* id="wrong-([\w.]+)">', wrong.text) == ["region"]
+    assert "“Country of the numbers” is required" in wrong.text
+    assert "06 12 34 56 78</textarea>" in wrong.text
+    known = client.post(base(tenant), data=form | {"region": "", "numbers": NUMBER, "nonce": form["nonce"]})
+    assert known.status_code == 303
+    set_locale = {"name": "A", "locale": "fr-FR"}
+    assert tenant.http.put(tenant.url(""), json=set_locale).status_code == 200
+    assert "own: FR" in client.get(f"{base(tenant)}/new").text

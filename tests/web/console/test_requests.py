@@ -215,24 +215,6 @@ def test_a_wrong_number_is_named_and_what_was_typed_is_kept(house: House, tenant
     assert "abc</textarea>" in wrong.text
 
 
-def test_a_number_without_a_country_is_told_at_the_country(house: House, tenant: Tenant):
-    """The page says so before, and in an account with a country it names that."""
-    client = sign_in(house, tenant.name)
-    page = client.get(f"{base(tenant)}/new")
-    assert "this account has no country of its own" in page.text
-    form = form_of(page, base(tenant)) | ENTRY
-    wrong = client.post(base(tenant), data=form | {"region": ""})
-    assert wrong.status_code == 422
-    assert re.findall(r'class="wrong"[^>]* id="wrong-([\w.]+)">', wrong.text) == ["region"]
-    assert "“Country of the numbers” is required" in wrong.text
-    assert "06 12 34 56 78</textarea>" in wrong.text
-    known = client.post(base(tenant), data=form | {"region": "", "numbers": NUMBER, "nonce": form["nonce"]})
-    assert known.status_code == 303
-    set_locale = {"name": "A", "locale": "fr-FR"}
-    assert tenant.http.put(tenant.url(""), json=set_locale).status_code == 200
-    assert "own: FR" in client.get(f"{base(tenant)}/new").text
-
-
 @pytest.mark.parametrize(
     ("persons", "said"),
     [
