@@ -41,7 +41,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("services/backup/restore_unnamed.py", "_manifests"): _EACH_READS,
     ("services/backup/request_objects.py", "restore"): _EACH_READS,
     ("services/backup/request_objects.py", "_restore"): _EACH_READS,
-    ("services/moves/move_account.py", "_rewrapped"): _EACH_READS,
+    ("services/moves/carry_account.py", "rewrapped"): _EACH_READS,
     ("services/shared/peer_keys.py", "all"): "one of each vault from which accounts came",
     ("services/consent/record_consent.py", "_store"): _IN_A_TRANSACTION,
     ("services/handover/follow_log.py", "queue"): _EACH_WRITES,

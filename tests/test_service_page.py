@@ -58,6 +58,9 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
 
 #: Services that have another one as a part, also within their parts, and why.
 PARTS = {
+    ("AccountMoves", "LogPublisher"): "the log is read to its end before an account leaves",
+    ("AccountMoves", "PublishEvents"): "the log is read to its end before an account leaves",
+    ("AccountMoves", "FollowLog"): "the log is read to its end before an account leaves",
     ("Calls", "PauseRecordings"): "a pause is one of a call, whose routes reach it there",
     ("ExecuteRequests", "Receipts"): "a package has the receipts of earlier requests",
     ("Outages", "ReadinessProbe"): "work that needs a part of the vault begins once that part answers",

@@ -163,6 +163,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_sign_in_at_a_provider.py": "a provider in Node.js, and Chromium",
     "journeys/test_start.py": "every start that is refused",
     "journeys/test_three_browsers.py": "Chromium, Firefox and WebKitGTK",
+    "journeys/test_move_account.py": "two vaults as processes",
     "journeys/test_two_vaults.py": "two vaults on PostgreSQL",
 }
 _PATHS = frozenset(TESTS / name for name in PROOFS)

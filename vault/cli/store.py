@@ -13,8 +13,9 @@ import typer
 
 from vault import structured_log
 from vault.cli.operator import operating
+from vault.cli.progress_bar import progress_bar
 from vault.database.engines.sqlite_backup import copy_database
-from vault.domain.progress import ProgressCallback, no_progress
+from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
@@ -93,7 +94,7 @@ def fsck(
     """
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
-    with _bar() as progress:
+    with progress_bar() as progress:
         checked = asyncio.run(_fsck(settings, {"sample": sample, "rate": rate}, resume, progress))
     if resume is not None:
         resume.unlink(missing_ok=True)
@@ -159,7 +160,7 @@ def rewrite_store() -> None:
 def _run(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
-    with _bar(quiet=False) as progress:
+    with progress_bar(quiet=False) as progress:
         result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, progress))
     return result
 
@@ -181,36 +182,6 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
         def show(done: int, of: int) -> None:
             bar.length = of
-            bar.update(done - bar.pos)
-
-        yield show
-
-
-def _name_steps() -> ProgressCallback:
-    """Return a progress callback that prints each step once: a restore may take minutes."""
-    named = set[str]()
-
-    async def name(what: str, _done: int, _of: int) -> None:
-        if what not in named:
-            named.add(what)
-            typer.echo(f"... {what}", err=True)
-
-    return name
-
-
-@contextmanager
-def _bar(*, quiet: bool = True) -> Iterator[ProgressCallback]:
-    """Yield a progress callback with labels, which shows a bar on a terminal; elsewhere a line a step, unless quiet."""
-    if not sys.stderr.isatty():
-        yield no_progress if quiet else _name_steps()
-        return
-    with typer.progressbar(length=1, file=sys.stderr, label="starting", show_eta=False) as bar:
-
-        async def show(what: str, done: int, of: int) -> None:
-            if bar.label != what:
-                bar.label, bar.pos, bar.finished = what, 0, False
-            # If the total is unknown, the bar never fills.
-            bar.length = of or done + 1
             bar.update(done - bar.pos)
 
         yield show

@@ -1,6 +1,7 @@
 """What services are built from: everything outside them, and the data that comes with the package."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -32,6 +33,8 @@ from vault.ports.objects import ObjectStore
 from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.approvals.execute_approval import not_taken
+from vault.services.moves.account_moves import OpenOther
+from vault.services.moves.move_end import MoveEnd
 from vault.services.node.readiness_probe import Part
 from vault.services.requests.ruling_request import RulingRequest
 from vault.services.sign_in.invited_people import ChangeTerms
@@ -87,6 +90,11 @@ def mail_texts() -> Mapping[str, MailTexts]:
     return {texts.language: texts for texts in parsed}
 
 
+def no_other_vault(settings: Mapping[str, str]) -> AbstractAsyncContextManager[MoveEnd]:
+    """Open none."""
+    raise Unavailable(f"No other vault can be opened here, with or without {len(settings)} settings.")
+
+
 class NoMailer:
     """The operator has set no mail server."""
 
@@ -127,6 +135,8 @@ class Adapters:
     mailer: Mailer = field(default_factory=NoMailer)
     #: Where data and keys are kept.
     places: Sequence[Place] = ()
+    #: Opens another vault, to move an account there.
+    open_other: OpenOther = no_other_vault
     clock: Clock = utc_now
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)

@@ -14,6 +14,7 @@ from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition.adapters import Adapters, NoMailer, utc_now
+from vault.composition.other_vault import opener
 from vault.composition.places import places_in_region
 from vault.composition.services import build_vault
 from vault.database.engines.read_only import ReadOnlyDatabase
@@ -97,7 +98,7 @@ async def assemble(
         proof = ProveRootKey(database=database, root_key=current, previous=previous, read_only=mode.reads)
         vault_id = await proof()
         await KeepLabels(database=database, read_only=mode.reads)(_labels(settings))
-        root_key = _both(current, previous)
+        root_key = current if previous is None else TwoRootKeys(current, previous)
         adapters = Adapters(
             database=database,
             objects=objects,
@@ -211,12 +212,8 @@ async def _root_keys(
     return current, previous
 
 
-def _both(current: Breaker, previous: Breaker | None) -> RootKey:
-    return current if previous is None else TwoRootKeys(current, previous)
-
-
 def _outward(settings: Settings) -> dict[str, Any]:
-    """Return the adapters that reach others by the network. Raises StartRefused."""
+    """Return the adapters that reach others. Raises StartRefused."""
     http = GuardedHttp(allow=settings.media_allow)
     return {
         "fetcher": MediaFetcher(http),
@@ -224,6 +221,7 @@ def _outward(settings: Settings) -> dict[str, Any]:
         "outside": GuardedOutside(http),
         "collector": collector_of(settings.siem_url, settings.public_url),
         "mailer": _mailer(settings),
+        "open_other": opener(assemble),
     }
 
 

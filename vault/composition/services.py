@@ -44,6 +44,8 @@ from vault.services.closing_acts.journal import Journal
 from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.key_objections import KeyObjections
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
+from vault.services.moves.account_moves import AccountMoves
+from vault.services.moves.move_end import MoveEnd
 from vault.services.node.readiness_probe import Part, ReadinessProbe
 from vault.services.outbox.find_kinds import KINDS
 from vault.services.outbox.send_outbox import SendOutbox
@@ -148,6 +150,8 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (SendOutbox, "kinds"): lambda made: {name: made.make(kind) for name, kind in KINDS.items()},
         (Sweep, "scan_objects"): lambda _: settings.scan_objects,
         (ProcessingRecords, "places"): lambda _: adapters.places,
+        (MoveEnd, "region"): lambda _: None if settings.region is None else settings.region.name,
+        (AccountMoves, "open_other"): lambda _: adapters.open_other,
         (Accounts, "region"): lambda _: None if settings.region is None else settings.region.name,
         (ProcessingRecords, "region"): lambda _: settings.region,
         (PeopleKeys, "secret"): lambda _: adapters.signer.secret,

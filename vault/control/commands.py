@@ -31,6 +31,8 @@ START_MODES: Final[Mapping[str, StartMode]] = {
     "retention.preview": StartMode.WRITE,
     "retention.resume": StartMode.WRITE,
     "retention.run": StartMode.WRITE,
+    "move.account": StartMode.WRITE,
+    "move.give-up": StartMode.WRITE,
     "rewrite-store": StartMode.WRITE,
     "rotate.begin": StartMode.WRITE,
     "rotate.root": StartMode.WRITE,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vault.control.commands import start_mode_of
+from vault.control.move_commands import perform_move
 from vault.control.rights_commands import (
     perform_accounts,
     perform_approvals,
@@ -133,16 +134,20 @@ async def perform(
                 place, sample=arguments["sample"], rate=arguments["rate"], progress=progress
             )
         )
-    return None if command == "hello" else await _perform(vault, command, arguments)
+    return None if command == "hello" else await _perform(vault, command, arguments, progress)
 
 
-async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
+async def _perform(
+    vault: "Vault", command: str, arguments: Mapping[str, Any], progress: ProgressCallback
+) -> Any:
     """Run a command that writes or reads the log; refused in recovery mode."""
     if await vault.node.recovery.check():
         raise Unavailable(
             "The vault is in recovery mode: its database lacks changes that its object store has. "
             "Run `callvault restore`."
         )
+    if command.startswith("move."):
+        return await perform_move(vault, command, arguments, progress, actor=OPERATOR)
     if command == "export-key":
         return await vault.audit_log.proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
     if perform_group := _GROUPS.get(command.partition(".")[0]):

@@ -39,6 +39,12 @@ class Database(Protocol):
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a consistent snapshot; it must not write."""
 
+    async def long(self, function: Callable[[Transaction], T], *, writes: bool) -> T:
+        """Run ``function`` as ``write`` or ``read`` do, for as much of an account as there is.
+
+        It may take an hour: on PostgreSQL the others end after some seconds.
+        """
+
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT by column name; cheaper than ``read`` for what nearly every request asks."""
 

@@ -36,6 +36,7 @@ from vault.services.ingest.upload import Uploads
 from vault.services.jobs import Jobs
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.moves.account_moves import AccountMoves
 from vault.services.names import Names
 from vault.services.node.old_addresses import OldAddresses
 from vault.services.node.readiness_probe import Outages, ReadinessProbe
@@ -250,7 +251,6 @@ class LogServices:
 class KeyServices:
     """Keys and their rotation."""
 
-    #: Rotate an account's key; show the progress and the signed statements.
     rotations: KeyRotations
     rewrap_root_key: RewrapRootKey
 
@@ -260,7 +260,6 @@ class BackupServices:
     """Database and object store, from each other."""
 
     restore: Restore
-    #: Compare database and object store, and report what differs.
     fsck: Fsck
 
 
@@ -293,6 +292,7 @@ class Vault:
     audit_log: LogServices
     key_rotation: KeyServices
     backup: BackupServices
+    moves: AccountMoves
     node: NodeServices
     names: Names
     jobs: Jobs

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import FakeObjects
-from tests.support.service_house import SIGNER, House, new_house, with_account
+from tests.support.service_house import House, new_house, with_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.domain.public_urls import PublicUrls
-from vault.services.moves.move_account import MoveAccount, MoveEnd
+from vault.services.moves.move_account import MoveAccount
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
@@ -35,20 +34,6 @@ class TwoVaults:
         return replace(self.there, account=here.account, connection_id=here.connection_id, secret=here.secret)
 
 
-def end_of(house: House, signer: Signer, url: str) -> MoveEnd:
-    """Return what a move uses of a vault."""
-    jobs = house.vault.jobs
-    return MoveEnd(
-        database=house.database,
-        objects=house.objects,
-        root_key=house.root_key,
-        signer=signer,
-        urls=PublicUrls(public_url=url),
-        log_readers=(jobs.log_publisher.sequence, jobs.publish_events.look, jobs.follow_log.look),
-        anchor=house.vault.backup.restore.anchor,
-    )
-
-
 @pytest.fixture
 async def vaults(
     tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
@@ -63,7 +48,7 @@ async def vaults(
     ):
         here = await with_account(first, "leaver")
         move = MoveAccount(
-            here=end_of(here, SIGNER, HERE_URL),
-            there=end_of(there, THERE, THERE_URL),
+            here=here.vault.moves.here,
+            there=there.vault.moves.here,
         )
         yield TwoVaults(here, there, move)

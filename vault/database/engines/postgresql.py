@@ -19,7 +19,7 @@ from vault import metrics
 from vault.database.engines.claim_floors import ClaimFloors
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
-from vault.database.engines.postgresql_job import DEADLINE, DEFAULT_POOL, UNKNOWN, PoolSizes
+from vault.database.engines.postgresql_job import DEADLINE, DEFAULT_POOL, LONG_SECONDS, UNKNOWN, PoolSizes
 from vault.database.engines.postgresql_pipeline import Rows, Step
 from vault.database.engines.postgresql_pool import Lane, PostgresqlPool
 from vault.database.signals import Signal, Signals, Work
@@ -78,6 +78,19 @@ class PostgresqlRows:
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a snapshot, in a read-only transaction."""
         return await self._call(lambda connection: function(Transaction(connection)), lane="read")
+
+    async def long(self, function: Callable[[Transaction], T], *, writes: bool) -> T:
+        """Run ``function`` in its own transaction, without the limits of time of the others."""
+
+        def unlimited(connection: Connection) -> T:
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.exec_driver_sql(f"SET LOCAL {name} = 0")
+            return function(Transaction(connection))
+
+        lane: Lane = "write" if writes else "read"
+        return await self._pool.run(
+            unlimited, lane=lane, guarded=self._guarded, ends_at=monotonic() + LONG_SECONDS
+        )
 
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, read without a thread."""

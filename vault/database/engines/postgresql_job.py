@@ -18,6 +18,8 @@ from vault.structured_log import Log
 _LOG: Final = Log(__name__)
 #: Seconds until a job times out for its caller, including the time in the queue and the commit.
 DEADLINE = 8.0
+#: Seconds of a job that moves a whole account.
+LONG_SECONDS = 3600.0
 UNKNOWN = "It is not known whether this was done: the database did not answer in time. Repeat it."
 NOTHING_DONE = "The database did not answer in time. Nothing was done: repeat it."
 #: SQLSTATE of deadlock and serialization failure: an immediate retry may succeed.

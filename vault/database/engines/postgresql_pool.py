@@ -67,7 +67,6 @@ class PostgresqlPool:
         self._url, self._sizes, self._host = url, sizes, described_host(url)
         #: The current job of a thread, for connections that it opens.
         self._local = threading.local()
-        #: Threads per lane, each with a connection.
         lanes: dict[Lane, int] = {lane: getattr(sizes, lane) for lane in _LANES}
         self._engines = {lane: self._engine(lane, size) for lane, size in lanes.items()}
         self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in lanes.items()}
@@ -75,9 +74,10 @@ class PostgresqlPool:
         self._hot: dict[asyncio.AbstractEventLoop, HotConnections] = {}
         self._closed = False
 
-    async def run(self, function: Callable[[Connection], T], *, lane: Lane, guarded: bool) -> T:
-        """Run ``function`` in a transaction on a thread of that lane. Raises Unavailable."""
-        ends_at: float | None = None
+    async def run(
+        self, function: Callable[[Connection], T], *, lane: Lane, guarded: bool, ends_at: float | None = None
+    ) -> T:
+        """Run ``function`` in a transaction on a thread of that lane; ``ends_at`` as of a job. Raises Unavailable."""
         self.signals.attach()
         while True:
             job = Job(snapshot=lane == "read", guarded=guarded, ends_at=ends_at)

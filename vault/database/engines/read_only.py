@@ -14,6 +14,11 @@ class ReadOnlyDatabase:
         del function, urgent
         _refuse()
 
+    async def long(self, function: object, *, writes: bool) -> Any:
+        """Refuse."""
+        del function, writes
+        _refuse()
+
     async def add_fact(self, new: object) -> Any:
         """Refuse."""
         del new

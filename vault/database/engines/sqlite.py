@@ -118,6 +118,10 @@ class SqliteDatabase:
         result: T = await self._readers.read(function)
         return result
 
+    async def long(self, function: Callable[[Transaction], T], *, writes: bool) -> T:
+        """Run ``function`` as ``write`` or ``read`` do: neither has an end of its own."""
+        return await (self.write(function) if writes else self.read(function))
+
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, on a snapshot."""
         return await self.read(lambda tx: select.rows(tx.connection, **values))

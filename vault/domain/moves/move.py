@@ -10,8 +10,6 @@ class Phase(StrEnum):
 
     #: The account leaves: it lives on here, and objects and rows are copied.
     COPYING = "copying"
-    #: It is read and played, but nothing is changed; webhooks are kept.
-    FROZEN = "frozen"
     #: It is at the other vault. Old addresses lead there; keys and objects are still here.
     MOVED = "moved"
     #: Its keys and objects here are destroyed. Old addresses still lead to the other vault.
@@ -38,10 +36,13 @@ class Move:
     peer_url: str
     peer_cell: str | None
     begun_at: datetime
-    frozen_at: datetime | None = None
+    #: How often the command has begun it: what an earlier run still does is refused.
+    run: int = 0
     moved_at: datetime | None = None
     destroy_at: datetime | None = None
     #: The statement, signed by both logs; None before the cut-over.
     statement: bytes | None = None
+    #: SHA-256 of the digests of the tables that were taken away, in hexadecimal; None before the cut.
+    rows_digest: str | None = None
     #: At the end where it arrived: the peer's key for links, wrapped by the root key of this vault.
     wrapped_peer_key: bytes | None = None

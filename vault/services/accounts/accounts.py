@@ -99,6 +99,9 @@ class Accounts:
         event = AccessEvent(type="account.opened", at=now, account_id=account.id, actor=actor)
 
         def insert(tx: Transaction) -> None:
+            if tx.account_moves.is_arriving(ref):
+                text = "An account of this name comes from another vault. Choose another name."
+                raise Refused(text, reasons=("name_arrives",), field="account")
             tx.accounts.insert(account, wrapped_key=wrapped, wrapped_index_key=index_key)
             tx.events.append(event)
 

@@ -38,7 +38,17 @@ class JournaledDatabase:
 
         Raises Unavailable with NOT_STORED if that fails; the transaction is committed nevertheless.
         """
+        return await self._put(await self.inner.write(self._noted(function), urgent=urgent))
 
+    async def long(self, function: Callable[[Transaction], T], *, writes: bool) -> T:
+        """Run ``function`` as ``write`` or ``read`` do, for as long as it takes."""
+        if not writes:
+            return await self.inner.long(function, writes=False)
+        return await self._put(await self.inner.long(self._noted(function), writes=True))
+
+    def _noted(
+        self, function: Callable[[Transaction], T]
+    ) -> Callable[[Transaction], tuple[T, Sequence[Act]]]:
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
             tx.closing_acts.begin(self.journal.put_here, partial(read_content, tx))
             result, acts = function(tx), tx.closing_acts.take()
@@ -46,7 +56,10 @@ class JournaledDatabase:
                 tx.wake(Work.CLOSING_ACTS, after=_WAKE_AFTER)
             return result, acts
 
-        result, acts = await self.inner.write(noted, urgent=urgent)
+        return noted
+
+    async def _put(self, written: tuple[T, Sequence[Act]]) -> T:
+        result, acts = written
         if acts:
             await self.journal.put(acts)
         return result

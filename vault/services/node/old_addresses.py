@@ -49,11 +49,14 @@ class OldAddresses:
     peers: PeerKeys
 
     async def of_account(self, ref: str) -> Move | None:
-        """Return the move of an account that is at another vault, by its name or id."""
+        """Return the move of an account that is at another vault, by its name or id. Raises Unavailable on its way."""
         return await self._gone(ref, named=True)
 
     async def of_page(self, path: str) -> str | None:
-        """Return the address at the other vault for a path that names no account; None if there is none."""
+        """Return the address at the other vault for a path that names no account; None if there is none.
+
+        Raises Unavailable for one of an account on its way.
+        """
         _, first, name, *_ = [*path.split("/"), "", ""]
         move = None
         if first == "p":
@@ -110,7 +113,11 @@ class OldAddresses:
                 else tx.account_moves.at_address(name)
             )
         )
-        return move if move is not None and move.phase in GONE else None
+        if move is None or move.phase not in GONE:
+            return None
+        if move.statement is None:
+            raise Unavailable("The account is on its way to another vault. Repeat in a few seconds.")
+        return move
 
 
 def _there(move: Move, path: str, name: str) -> str:

@@ -5,8 +5,10 @@ Only what would be 404 is looked up, so a vault that no account has left does no
 
 from typing import Final
 
-from starlette.responses import RedirectResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vault.errors import Unavailable
 
 _PAGES: Final = ("/p/", "/h/", "/notices/", "/privacy/")
 _NOT_FOUND: Final = 404
@@ -29,7 +31,13 @@ class FollowMoves:
         async def look(message: Message) -> None:
             nonlocal led
             if message["type"] == "http.response.start" and message["status"] == _NOT_FOUND:
-                address = await scope["app"].state.vault.node.old_addresses.of_page(scope["path"])
+                try:
+                    address = await scope["app"].state.vault.node.old_addresses.of_page(scope["path"])
+                except Unavailable as error:
+                    led = True
+                    wait = {"Retry-After": str(error.retry_after)}
+                    await PlainTextResponse(str(error), 503, headers=wait)(scope, receive, send)
+                    return
                 if address is not None:
                     led = True
                     await RedirectResponse(address, status_code=308)(scope, receive, send)

@@ -148,7 +148,7 @@ LEFT: Final[Mapping[Table, str]] = {
         _NODE,
     ),
     **dict.fromkeys(
-        (moves.account_moves, moves.arriving_rows, moves.moved_addresses, moves.carried_events, moves.kept_webhooks),
+        (moves.account_moves, moves.arriving_rows, moves.moved_addresses),
         _MOVE,
     ),
 }  # fmt: skip

@@ -22,8 +22,16 @@ class AccountMoveRows(Rows):
         )
 
     def named(self, ref: str) -> Move | None:
-        """Return the move of the account with this name."""
-        return _move(self._db.execute(select(account_moves).where(_M.ref == ref)).mappings().first())
+        """Return the newest move of an account with this name."""
+        query = (
+            select(account_moves).where(_M.ref == ref).order_by(_M.begun_at.desc(), _M.account_id).limit(1)
+        )
+        return _move(self._db.execute(query).mappings().first())
+
+    def is_arriving(self, ref: str, *, but: str = "") -> bool:
+        """Return whether an account with this name comes from another vault; ``but``: none with this id."""
+        query = select(_M.account_id).where(_M.ref == ref, _M.phase == Phase.ARRIVING, _M.account_id != but)
+        return self._db.execute(query.limit(1)).first() is not None
 
     def at_address(self, address: str) -> Move | None:
         """Return the move of the account that left to which an id or the hash of a token belongs."""
