@@ -14,6 +14,7 @@ from bench.children import import_once
 from bench.console import console
 from bench.events import events
 from bench.fairness import fairness
+from bench.handover import handover
 from bench.idle import idle
 from bench.instead import instead
 from bench.links import links
@@ -66,11 +67,14 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "console": console,
     "waiting": waiting,
     "events": events,
+    "handover": handover,
     "pace": pace,
     "cells": lambda: cells.main([]),
     "queue": lambda: queue.main([]),
     "usage": account_usage,
 }
+#: Those of them that have tiny sizes.
+_QUICK: Mapping[str, Callable[..., None]] = {"events": events, "handover": handover}
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
@@ -91,8 +95,8 @@ def main() -> None:
     )
     asked = parser.parse_args()
     if len(asked.parts) == 1 and asked.parts[0] in _ALONE:
-        if asked.quick and asked.parts[0] == "events":
-            events(quick=True)
+        if asked.quick and asked.parts[0] in _QUICK:
+            _QUICK[asked.parts[0]](quick=True)
         elif asked.parts == ["usage"]:
             account_usage(asked.recordings)
         else:
