@@ -76,6 +76,7 @@ NOT_FOREIGN = {
     "vault.composition.places:_host": "a setting, which the operator writes",
     "vault.telephony.http.collector:collector_of": "a setting, which the operator writes",
     "vault.domain.registers.privacy_page:parse_page_texts": _PACKAGED,
+    "vault.cli.move:read_target": "settings, which the operator writes: 32 KiB at most",
     "vault.telephony.http.smtp:mailer_of": "a setting, which the operator writes",
     "vault.domain.sign_in.invitation_mail:parse_mail_texts": _PACKAGED,
     "vault.domain.sign_in.invitation_mail:decode_waiting": _SEALED,
