@@ -19,7 +19,7 @@ from tests.services.backup.test_fsck import checked, damage
 from tests.support.restoring import available, write_all
 from tests.support.service_house import House
 from tests.support.stored_objects import AT
-from vault.cli import store
+from vault.cli import progress_bar, store
 from vault.database.schema.account_keys import detail_keys
 from vault.database.schema.approvals import approval_rules
 from vault.database.schema.requests import person_requests, request_callbacks
@@ -132,7 +132,7 @@ async def test_the_command_keeps_the_place(tmp_path: Path, monkeypatch: pytest.M
 
 async def test_a_step_is_named_once_without_a_terminal(capsys: pytest.CaptureFixture[str]):
     """A restore may take minutes: a log of it shows where it is, and does not grow with the archive."""
-    show = store._name_steps()
+    show = progress_bar._name_steps()
     for what, done in (("log", 1), ("log", 2), ("accounts", 1)):
         await show(what, done, 2)
     assert capsys.readouterr().err.splitlines() == ["... log", "... accounts"]
