@@ -201,7 +201,7 @@ def _began(spoken: Spoken) -> datetime:
 
 def _ending(number: str | None) -> str | None:
     """Return the last digits of a number, by which its holder tells it from others."""
-    digits = re.sub(r"\D", "", number or "", flags=re.ASCII)
+    digits = re.sub("[^0-9]", "", number or "")
     return digits[-_ENDING:] if len(digits) > 2 * _ENDING else None
 
 
