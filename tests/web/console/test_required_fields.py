@@ -43,8 +43,10 @@ def unmarked(client: httpx.Client, form: PageForm, sent: dict[str, str]) -> set[
     for one in again.fields if again is not None else ():
         if not (one.is_invalid and one.is_typed) or sent.get(one.name) or one.is_required:
             continue
-        hints = [re.search(rf'id="{re.escape(each)}">([^<]*)<', page) for each in one.described_by.split()]
-        if not any(hint and re.search("required|needed", hint[1], re.IGNORECASE) for hint in hints[:1]):
+        # Its message says "required" too, and comes too late.
+        ids = [each for each in one.described_by.split() if each.startswith("hint-")]
+        hints = [re.search(rf'id="{re.escape(each)}">([^<]*)<', page) for each in ids]
+        if not any(hint and re.search("required|needed", hint[1], re.IGNORECASE) for hint in hints):
             found.add(one.name)
     return found
 
