@@ -1,6 +1,5 @@
 """The command ``callvault move-account``."""
 
-import asyncio
 import os
 import sys
 import tomllib
@@ -11,9 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from vault import structured_log
-from vault.cli.operator import operating
+from vault.cli.operator import operate
 from vault.cli.progress_bar import progress_bar
-from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
@@ -92,9 +90,5 @@ def read_target(file: Path) -> Mapping[str, str]:
 
 
 def _run(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
-    async def run(progress: ProgressCallback) -> Any:
-        async with operating(settings, command) as operator:
-            return await operator(command, arguments, progress)
-
     with progress_bar(quiet=False) as progress:
-        return asyncio.run(run(progress))
+        return operate(settings, command, arguments, progress)

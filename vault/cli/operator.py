@@ -43,11 +43,13 @@ async def operating(settings: Settings, *commands: str) -> AsyncIterator[Operato
         yield partial(perform, vault)
 
 
-def operate(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
+def operate(
+    settings: Settings, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress
+) -> Any:
     """Run one command and return its result."""
 
     async def run() -> Any:
         async with operating(settings, command) as operator:
-            return await operator(command, arguments)
+            return await operator(command, arguments, progress)
 
     return asyncio.run(run())

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from vault import structured_log
-from vault.cli.operator import operating
+from vault.cli.operator import operate, operating
 from vault.cli.progress_bar import progress_bar
 from vault.database.engines.sqlite_backup import copy_database
 from vault.domain.progress import ProgressCallback
@@ -161,15 +161,8 @@ def _run(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     with progress_bar(quiet=False) as progress:
-        result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, progress))
+        result: dict[str, Any] = operate(settings, command, arguments, progress)
     return result
-
-
-async def _ask(
-    settings: Settings, command: str, arguments: Mapping[str, Any], progress: ProgressCallback
-) -> Any:
-    async with operating(settings, command) as operator:
-        return await operator(command, arguments, progress)
 
 
 @contextmanager

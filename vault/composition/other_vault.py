@@ -1,7 +1,7 @@
 """Opens another vault in this process, to move an account there."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from vault.domain.start_mode import StartMode
 from vault.errors import Invalid, StartRefused, Unavailable
@@ -19,16 +19,14 @@ def opener(assemble: Callable[..., AbstractAsyncContextManager[Vault]]) -> OpenO
 
     @asynccontextmanager
     async def open_other(settings: Mapping[str, str]) -> AsyncIterator[MoveEnd]:
-        try:
-            opening = assemble(read_settings(settings), mode=StartMode.WRITE, describing=False)
-            vault = await opening.__aenter__()
-        except StartRefused as error:
-            raise Invalid(f"The other vault cannot be used: {error}", field="to") from error
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                opening = assemble(read_settings(settings), mode=StartMode.WRITE, describing=False)
+                vault = await stack.enter_async_context(opening)
+            except StartRefused as error:
+                raise Invalid(f"The other vault cannot be used: {error}", field="to") from error
             if await vault.node.recovery.check():
                 raise Unavailable("The other vault is in recovery mode. Run `callvault restore` there first.")
             yield vault.moves.here
-        finally:
-            await opening.__aexit__(None, None, None)
 
     return open_other

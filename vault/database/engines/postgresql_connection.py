@@ -232,9 +232,9 @@ def _state(connection: VaultConnection) -> tuple[Any, ...]:
 
 
 def cut(pgconn: PGconn) -> None:
-    """Shut down the socket of a connection, so that whoever waits on it gets an error, and closes it.
+    """Shut down the socket of a connection, so that a thread or task that waits on it gets an error, and closes it.
 
-    To close it from elsewhere would let psycopg go on with freed memory.
+    Closed from elsewhere, psycopg would go on with freed memory.
     """
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(pgconn.socket)) as same:
         same.shutdown(socket.SHUT_RDWR)

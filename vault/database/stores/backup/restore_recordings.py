@@ -59,7 +59,7 @@ class RestoredRecordings(Rows):
     def insert_new(self, manifests: Sequence[Manifest]) -> Mapping[str, bool]:
         """Insert the available recordings that have no row; return whether each of these has one now.
 
-        False for one whose source's id another row has. Three statements for all of them.
+        False for one whose source's id another row has. Many take as many statements as one.
         """
         r = recordings.c
         ids = [manifest.recording.id for manifest in manifests]
