@@ -47,6 +47,8 @@ from vault.tlog.checkpoint import open_checkpoint, parse_checkpoint
 from vault.tlog.key_statement import _parse as parse_statement
 from vault.tlog.key_statement import open_statement
 from vault.tlog.log_file import read_head, verify_log
+from vault.tlog.move_proof import _event as event_of_leaf
+from vault.tlog.move_statement import open_move_statement, parse_move_statement
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import parse_proof_file
 from vault.tlog.receipt_file import verify_receipt
@@ -159,6 +161,9 @@ ROWS = [
          within(b"callvault closing acts v1\nvault\n", LINES)),
     _row("statement text", text(parse_statement), LINES, within(b"a\n" * 5, TEXT, b"\n0\n")),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
+    _row("move statement text", text(parse_move_statement), LINES, within(b"callvault account move v1\n", LINES)),
+    _row("leaf of a move", partial(event_of_leaf, 0), JSON),
+    _row("move statement", partial(open_move_statement, origin=SIGNER.verifier, destination=SIGNER.verifier), LINES),
     _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),
     _row("proof file", parse_proof_file, LINES, within(b"c2sp.org/tlog-proof@v1\nindex 0\n", LINES)),
     _row("log file", _log, LINES, within(EXPORT, _NODES)),

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -34,16 +35,39 @@ def export_log(
     output: Annotated[
         Path | None, typer.Option(help="Write to this file instead of standard output.")
     ] = None,
+    *,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="Export as this account would: its own entries in full, of the others hashes. Also one that has moved."
+        ),
+    ] = None,
+    earlier: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="With --account: a size of the log at which the file can be compared; may be repeated.",
+            min=0,
+        ),
+    ] = None,
 ) -> None:
     """Export the whole access log, all accounts' leaves in full, for `callvault verify-log`."""
+    if earlier and account is None:
+        raise Invalid(
+            "--earlier needs --account: an export of everything compares at every size.", field="earlier"
+        )
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
+    export = (
+        partial(_export, settings)
+        if account is None
+        else partial(_export_part, settings, account, earlier or [])
+    )
     if output is None:
-        asyncio.run(_export(settings, sys.stdout.buffer))
+        asyncio.run(export(sys.stdout.buffer))
         return
     try:
         with output.open("wb") as file:
-            asyncio.run(_export(settings, file))
+            asyncio.run(export(file))
     except OSError as error:
         raise Invalid(f"{output} could not be written: {error.strerror}.", field="output") from error
 
@@ -57,6 +81,21 @@ async def _export(settings: Settings, file: BinaryIO) -> None:
                 end = min(start + _BATCH_SIZE, head["size"])
                 file.write((await operator("log.entries", {"start": start, "end": end})).encode())
                 progress(end, head["size"])
+        file.flush()
+
+
+async def _export_part(settings: Settings, account: str, earlier: Sequence[int], file: BinaryIO) -> None:
+    async with operating(settings, "log.account-head", "log.account-entries") as operator:
+        head = await operator("log.account-head", {"account": account})
+        file.write(head["text"].encode())
+        part = {"account": head["account"], "size": head["size"], "earlier": list(earlier)}
+        at = 0
+        with _progress() as progress:
+            while at < head["size"]:
+                found = await operator("log.account-entries", part | {"start": at})
+                file.write(found["text"].encode())
+                at = found["end"]
+                progress(at, head["size"])
         file.flush()
 
 
@@ -80,7 +119,7 @@ def verify(
     Needs no vault and no secret. Exits with 1 and names the first invalid entry, if there is one.
     """
     earlier = [_read(path) for path in checkpoint or []]
-    with _lines(export, earlier, api_key) as lines, _progress() as progress:
+    with exported_lines(export, earlier, api_key) as lines, _progress() as progress:
         head = read_head(lines)
         verifier = head.verifier if key is None else read_verifier(key)
         found = verify_log(
@@ -98,7 +137,9 @@ def verify(
 
 
 @contextmanager
-def _lines(export: str, earlier: Sequence[bytes], api_key: str | None) -> Iterator[Iterator[bytes]]:
+def exported_lines(
+    export: str, earlier: Sequence[bytes] = (), api_key: str | None = None
+) -> Iterator[Iterator[bytes]]:
     """Open a file or a URL and yield its lines, each cut at the max line length.
 
     A URL is asked for an export that can be compared with ``earlier`` checkpoints.

@@ -1,4 +1,4 @@
-"""The command ``callvault move-account``."""
+"""The commands ``callvault move-account``, and ``verify-move`` for the access log across a move."""
 
 import os
 import sys
@@ -10,10 +10,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from vault import structured_log
+from vault.cli.log import exported_lines, read_verifier
 from vault.cli.operator import operate
 from vault.cli.progress_bar import progress_bar
-from vault.errors import Invalid
+from vault.errors import Invalid, Unavailable
 from vault.settings import Settings, read_settings
+from vault.tlog.move_proof import VerifiedMove
+from vault.tlog.move_proof import verify_move as verify_files
+from vault.tlog.note import MAX_NOTE_BYTES
 
 _EXAMPLE: Final = """
     VAULT_PUBLIC_URL = "https://eu2.vault.example.com"
@@ -92,3 +96,61 @@ def read_target(file: Path) -> Mapping[str, str]:
 def _run(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
     with progress_bar(quiet=False) as progress:
         return operate(settings, command, arguments, progress)
+
+
+def verify_move(
+    statement: Annotated[Path, typer.Argument(help="The statement that `move-account` printed.")],
+    *,
+    before: Annotated[str, typer.Option(help="An export of the log where the account was.")],
+    after: Annotated[str, typer.Option(help="An export of the log where the account is.")],
+    before_key: Annotated[
+        str | None,
+        typer.Option(help="The verifier key of the first log, or a file with it, from a trusted source."),
+    ] = None,
+    after_key: Annotated[
+        str | None,
+        typer.Option(help="The verifier key of the second log, or a file with it, from a trusted source."),
+    ] = None,
+) -> None:
+    """Verify the access log of an account across its move to another vault.
+
+    Checks both exports as `verify-log` does, and that the statement connects them: both keys signed it, the first log
+    has the root that it names, its entry `account.moved` has the digest of what was carried, and the account's first
+    entry in the second log has the digest of the statement. Needs no vault and no secret. Exits with 1 if anything is
+    wrong, and says what.
+    """
+    with exported_lines(before) as old_lines, exported_lines(after) as new_lines:
+        found = verify_files(
+            _read_note(statement),
+            old_lines,
+            new_lines,
+            old_key=None if before_key is None else read_verifier(before_key),
+            new_key=None if after_key is None else read_verifier(after_key),
+        )
+    _show(found, named=(before_key is None, after_key is None))
+
+
+def _show(found: VerifiedMove, *, named: tuple[bool, bool]) -> None:
+    """Print what was verified; ``named``: whether an export itself named its key."""
+    old, new = found.old, found.new
+    keys = [
+        one.verifier.write() + ("  (named by the export itself)" if by_file else "")
+        for one, by_file in zip((old, new), named, strict=True)
+    ]
+    typer.echo(f"account      {found.statement.account_id}")
+    typer.echo(f"left         {old.verifier.name}, entry {old.index} of {old.size}")
+    typer.echo(f"arrived in   {new.verifier.name}, entry {new.index} of {new.size}")
+    typer.echo(f"entries      {old.entries} before the move, {new.entries} after it")
+    typer.echo(f"signed by    {keys[0]}")
+    typer.echo(f"and by       {keys[1]}")
+    typer.echo("Every hash, both roots, the statement and the signatures are right.")
+    if any(named):
+        typer.echo("Compare the keys with those of a trusted source, or pass them by options.", err=True)
+
+
+def _read_note(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_NOTE_BYTES + 1)
+    except OSError as error:
+        raise Unavailable(f"{path} could not be read.") from error

@@ -24,6 +24,8 @@ START_MODES: Final[Mapping[str, StartMode]] = {
     # What is shown of the log is anchored before, so an export may write an anchor.
     "log.head": StartMode.WRITE,
     "log.entries": StartMode.WRITE,
+    "log.account-head": StartMode.WRITE,
+    "log.account-entries": StartMode.WRITE,
     "accounts.close": StartMode.WRITE,
     "approvals.break-glass": StartMode.WRITE,
     "console.invite": StartMode.WRITE,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vault.control.commands import start_mode_of
+from vault.control.log_commands import perform_log
 from vault.control.move_commands import perform_move
 from vault.control.rights_commands import (
     perform_accounts,
@@ -108,6 +109,7 @@ async def _perform_console(vault: "Vault", command: str, arguments: Mapping[str,
 _GROUPS: Final = {
     "accounts": perform_accounts,
     "keys": _perform_keys,
+    "log": perform_log,
     "console": _perform_console,
     "rotate": perform_rotation,
     "retention": perform_retention,
@@ -158,9 +160,4 @@ async def _perform(
             if command == "sweep"
             else vault.jobs.rewrite_store.begin(actor=OPERATOR)
         )
-    if command == "log.head":
-        size, head = await vault.audit_log.proofs.export_head()
-        return {"size": size, "text": head.decode()}
-    if command != "log.entries":
-        raise NotFound(f"There is no command {command!r}.")
-    return (await vault.audit_log.proofs.export_entries(arguments["start"], arguments["end"])).decode()
+    raise NotFound(f"There is no command {command!r}.")

@@ -87,18 +87,22 @@ def verify_log(
     *,
     version: int = 1,
     earlier: Sequence[bytes] = (),
+    heads: Sequence[Checkpoint] = (),
     progress: Callable[[int, int], None] = lambda _read, _size: None,
+    take: Callable[[int, bytes], None] = lambda _index, _leaf: None,
 ) -> Verified:
     """Verify the lines after the head against the signed note and earlier checkpoints of the same log.
 
-    ``progress`` is called with the number of entries read and the total. Raises Tampered, which names the first bad
+    ``heads`` are earlier checkpoints whose signature the caller has verified. ``progress`` is called with the number of
+    entries read and the total, ``take`` with index and bytes of each leaf in full: nothing is verified before this
+    returns. Raises Tampered, which names the first bad
     entry, or the shortest range with it that the file can show; Invalid for an earlier checkpoint whose size is
     inside a subtree of a file of version 2.
     """
     checkpoint = open_checkpoint(note, verifiers)
-    known = [open_checkpoint(earlier_note, verifiers) for earlier_note in earlier]
+    known = [*heads, *(open_checkpoint(earlier_note, verifiers) for earlier_note in earlier)]
     kind = {1: _Reader, 2: _SubtreeReader}[version]
-    reader = kind(checkpoint, sorted(known, key=lambda opened: opened.size))
+    reader = kind(checkpoint, sorted(known, key=lambda opened: opened.size), take)
     for line in lines:
         # Editors and mail programs add empty lines. They say nothing, and what follows is checked as before.
         if not line.strip(b"\r\n"):
@@ -115,8 +119,11 @@ class _Reader:
     #: The first word of an entry's line.
     kinds = frozenset({"leaf", "hash"})
 
-    def __init__(self, checkpoint: Checkpoint, earlier: list[Checkpoint]) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, earlier: list[Checkpoint], take_leaf: Callable[[int, bytes], None]
+    ) -> None:
         self.checkpoint = checkpoint
+        self._take_leaf = take_leaf
         self.frontier = Frontier()
         self.in_full = 0
         #: The leaves up to this size match a signed root.
@@ -156,9 +163,11 @@ class _Reader:
         self._require_place(index, index + 1)
         hashed = read_hash(parts[1], f"hash of entry {index}")
         if kind == "leaf":
-            if not hmac.compare_digest(leaf_hash(read_base64(parts[2], f"leaf of entry {index}")), hashed):
+            leaf = read_base64(parts[2], f"leaf of entry {index}")
+            if not hmac.compare_digest(leaf_hash(leaf), hashed):
                 raise Tampered(f"Entry {index} was changed: its leaf does not match its hash.")
             self.in_full += 1
+            self._take_leaf(index, leaf)
         self._append(hashed)
 
     def _append(self, hashed: bytes) -> None:

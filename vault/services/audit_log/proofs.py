@@ -176,6 +176,10 @@ class LogProofs:
         size, head = await self.export_head(version=2)
         return self._account_parts(account_id, size, head, earlier)
 
+    async def find_account(self, ref: str) -> str:
+        """Return the id of an account by its name or id, also of one that is at another vault. Raises NotFound."""
+        return await self.database.read(lambda tx: _account_id(tx, ref))
+
     async def export_head(self, *, version: int = 1) -> tuple[int, bytes]:
         """Return the number of entries in the file, and its head."""
         now = await self.database.read(lambda tx: tx.tree.head())
@@ -205,10 +209,27 @@ class LogProofs:
         yield head
         at = 0
         while at < size:
-            lines, at = await self.database.read(
-                lambda tx, at=at: _read_account(tx, account_id, at, size, earlier)  # type: ignore[misc]
-            )
+            lines, at = await self.export_part(account_id, at, size, earlier)
             yield lines
+
+    async def export_part(
+        self, account_id: str, start: int, size: int, earlier: Collection[int]
+    ) -> tuple[bytes, int]:
+        """Return lines of an account's export from the entry ``start`` on, and the entry after them.
+
+        ``size`` is that of the file's head. Raises Unavailable unless all of it is anchored.
+        """
+        return await self.database.read(lambda tx: _read_account(tx, account_id, start, size, earlier))
+
+
+def _account_id(tx: Transaction, ref: str) -> str:
+    known = tx.accounts.find(ref)
+    if known is not None:
+        return known.id
+    move = tx.account_moves.named(ref) or tx.account_moves.of(ref)
+    if move is None:
+        raise NotFound("There is no such account.")
+    return move.account_id
 
 
 def _require_shown(tx: Transaction, end: int) -> None:

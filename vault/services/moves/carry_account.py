@@ -5,9 +5,7 @@ that, that transaction copies them itself, while everybody else waits for it.
 """
 
 import asyncio
-import hashlib
 import hmac
-import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +24,7 @@ from vault.services.moves.begin_move import require_run
 from vault.services.moves.copy_objects import copy_objects
 from vault.services.moves.move_end import MoveEnd
 from vault.structured_log import Log
+from vault.tlog.move_statement import rows_digest
 
 _LOG = Log(__name__)
 #: How long keys and objects stay here after the cut.
@@ -145,8 +144,7 @@ class CarryAccount:
 
 def digest_of(tables: Mapping[str, TableDigest]) -> str:
     """Return the SHA-256 of the digests of tables, in hexadecimal."""
-    text = json.dumps({name: [one.rows, one.digest] for name, one in tables.items()}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return rows_digest({name: (one.rows, one.digest) for name, one in tables.items()})
 
 
 def _read_log(tx: Transaction) -> None:
