@@ -57,6 +57,13 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_readers_python_stays_theirs(page: Path) -> None:
+    """The vault's environment comes last on the path: a page's own scripts need packages that it does not have."""
+    paths = re.findall(r"export PATH=(.*)", page.read_text())
+    assert {path for path in paths if ".venv-run" in path} <= {"$PATH:$PWD/.venv-run/bin"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link and picture of a page is there, with its heading where it names one."""
     for target in {first or second for first, second in LINK.findall(page.read_text())}:
