@@ -257,4 +257,4 @@ def test_only_roles_about_recordings_can_be_limited(scene: Scene):
         "roles": [{"value": "v", "role": "privacy", "agents": ["Kim"]}]
     }
     refused = scene.house.admin.put(scene.tenant.url("/sign-in-connections/x"), json=body)
-    assert (refused.status_code, refused.json()["field"]) == (422, "roles.agents")
+    assert (refused.status_code, refused.json()["field"]) == (422, "roles.0.agents")

@@ -8,6 +8,7 @@ from vault.domain.accounts.account import Scope
 
 #: Roles in an account.
 AccountRole = Literal["listener", "supervisor", "privacy", "auditor", "admin"]
+ACCOUNT_ROLES: Final[tuple[AccountRole, ...]] = get_args(AccountRole)
 #: Operators have every account; only the operator gives this role, on the machine of the vault.
 Role = Literal["listener", "supervisor", "privacy", "auditor", "admin", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -171,10 +171,11 @@ def check_settings(settings: ProviderSettings) -> None:
     pairs = [(mapping.value, mapping.role) for mapping in settings.roles]
     if len(pairs) != len(set(pairs)):
         raise Invalid("roles must not have the same value and role twice.", field="roles")
-    if any(mapping.agents and mapping.role not in LIMITED_ROLES for mapping in settings.roles):
-        limited = " and ".join(sorted(LIMITED_ROLES))
-        text = Sentence("agents can limit only the roles %(roles)s.", roles=limited)
-        raise Invalid(text, field="roles.agents")
+    for place, mapping in enumerate(settings.roles):
+        if mapping.agents and mapping.role not in LIMITED_ROLES:
+            limited = " and ".join(sorted(LIMITED_ROLES))
+            text = Sentence("agents can limit only the roles %(roles)s.", roles=limited)
+            raise Invalid(text, field=f"roles.{place}.agents")
 
 
 def encode_settings(settings: ProviderSettings) -> str:

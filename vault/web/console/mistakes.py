@@ -86,9 +86,12 @@ class Mistake:
         return next((one for one in self.all if one.field == name or one.entry_of(name) is not None), None)
 
     def entry_of(self, name: str) -> int | None:
-        """Return which entry of the list in this field is wrong, from 1; None if none is."""
-        path = (self.field or "").split(".")
-        return int(path[1]) + 1 if len(path) > 1 and path[0] == name and path[1].isdecimal() else None
+        """Return which entry of the list in this field is wrong, from 1; None if none is.
+
+        A field of a row, such as ``roles.0.role``, is no entry of ``roles``: it has a place of its own.
+        """
+        head, _, number = (self.field or "").rpartition(".")
+        return int(number) + 1 if head == name and number.isdecimal() else None
 
     def renamed(self, name: Callable[[str], str]) -> "Mistake":
         """Return it with other names of fields, as the form calls them."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE
+from vault.domain.accounts.roles import ACCOUNT_ROLES, SCOPES_OF_ROLE
 from vault.domain.approvals.approval import Approval
 from vault.domain.approvals.rule import RULES, Verb
 from vault.services.shared.approval_pairs import Approvers
@@ -36,4 +36,4 @@ async def who_approves_it(here: Here, approval: Approval) -> WhoApproves:
 
 def _roles(verb: Verb) -> str:
     needed = {RULES[verb].scope, "approvals:write"}
-    return ", ".join(role for role in ROLES if role != "operator" and needed <= SCOPES_OF_ROLE[role])
+    return ", ".join(role for role in ACCOUNT_ROLES if needed <= SCOPES_OF_ROLE[role])

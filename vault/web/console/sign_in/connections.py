@@ -7,18 +7,19 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
 
-from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
+from vault.domain.accounts.roles import ACCOUNT_ROLES, SCOPES_OF_ROLE, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.ids import Token
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection, check_issuer
 from vault.services.sign_in.provider_documents import ProviderCheck
 from vault.web.console.acts import acts, comes_back
-from vault.web.console.forms import Form, checked, require_name
+from vault.web.console.forms import Form, checked, entries, renumbered, require_name, rows_of
 from vault.web.console.here import Here, Tab, needs
 from vault.web.console.mistakes import MISTAKES, WordedForbidden, WordedInvalid
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.limits import check_rate, count_begun
 from vault.web.console.sign_in.members import SECTION, TABS
+from vault.web.console.sign_in.words import ROLE_WORDS
 from vault.web.http.translations import gettext, translatable
 from vault.web.routes.sign_in import arguments_of
 from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut
@@ -27,8 +28,10 @@ router = console_router()
 Granting = Annotated[Here, needs("keys:write")]
 Name = Annotated[str, Path(max_length=64)]
 _PATH: Final = "/access/sign-in"
-#: Rows for further mappings of a value to a role; saving gives as many again.
+#: Empty rows for further mappings of a value to a role.
 _SPARE: Final = 4
+#: Fields of which one is filled in where a row is not empty: a role is always chosen.
+_FILLED: Final = ("value", "agents")
 _TAKEN: Final = translatable(
     "A connection has this name. Choose another one, or change that connection on its page."
 )
@@ -44,10 +47,15 @@ async def show_sign_in_form(here: Granting) -> Response:
 @router.post("/access/sign-in/test")
 @comes_back(show_sign_in_form)
 async def test_sign_in_provider(here: Granting) -> Response:
-    """Fetch the documents of the provider that the form names, and say what is wrong with them. Nothing is stored."""
+    """Fetch the documents of the provider that the form names, and say what is wrong with them. Nothing is stored.
+
+    Or show the form again with more rows.
+    """
+    here = await here.with_form()
+    if here.form.text("more"):
+        return await _sent_form(here, spare=2 * _SPARE)
     check_rate(here.request)
     count_begun(here.request)
-    here = await here.with_form()
     try:
         body = checked(SignInConnectionIn, _body(here.form))
         check_issuer(body.issuer)
@@ -98,7 +106,8 @@ async def delete_sign_in_connection_page(here: Granting, provider: Name) -> str:
 
 
 def _body(form: Form) -> dict[str, Any]:
-    """Return the body that REST takes. A mapping without a value is none; an empty secret keeps the stored one."""
+    """Return the body that REST takes. An empty row is no mapping; an empty secret keeps the stored one."""
+    values = form.values()
     body: dict[str, Any] = {
         "issuer": form.text("issuer"),
         "client_id": form.text("client_id"),
@@ -106,9 +115,12 @@ def _body(form: Form) -> dict[str, Any]:
         "claim": form.lines("claim"),
         "acr_values": form.text("acr_values").split(),
         "roles": [
-            {"value": value, "role": form.text(f"roles.{n}.role"), "agents": form.lines(f"roles.{n}.agents")}
-            for n in range(MAX_ROLES + 1)
-            if (value := form.text(f"roles.{n}.value"))
+            {
+                "value": form.text(f"roles.{row}.value"),
+                "role": form.text(f"roles.{row}.role"),
+                "agents": entries(form.text(f"roles.{row}.agents")),
+            }
+            for row in _filled(values)
         ],
     }
     if form.text("authentication") == "private_key_jwt":
@@ -118,6 +130,11 @@ def _body(form: Form) -> dict[str, Any]:
     elif form.text("client_secret"):
         body["client_secret"] = form.text("client_secret")
     return body
+
+
+def _filled(values: Mapping[str, str]) -> list[int]:
+    """Return the numbers of the rows that are mappings. One with agents and no value is: its value is missing."""
+    return rows_of(values, "roles", _FILLED, most=MAX_ROLES)
 
 
 def _authentication(settings: ProviderSettings) -> str:
@@ -153,14 +170,18 @@ def _id_of(account_id: str, seed: str) -> str:
     return f"idp_{digest.hexdigest()[:32]}"
 
 
-async def _sent_form(here: Here, check: ProviderCheck | None = None) -> Response:
-    """Show the form that was sent, for the connection that it changes or for a new one."""
+async def _sent_form(here: Here, check: ProviderCheck | None = None, *, spare: int = _SPARE) -> Response:
+    """Show the form that was sent, for the connection that it changes or for a new one.
+
+    Its rows are numbered as in the body, so that a mistake stands at the row that has it.
+    """
     values = here.values(_DEFAULTS)
+    values = renumbered(values, {"roles": _filled(values)})
     if here.form.text("changes"):
         name = here.form.text("changes")
         connection = await here.vault.sign_in.connections.get(here.account_id, name)
-        return _form(here, values, SignInConnectionOut.of(connection, here.urls), check)
-    return _form(here, values, check=check)
+        return _form(here, values, SignInConnectionOut.of(connection, here.urls), check, spare=spare)
+    return _form(here, values, check=check, spare=spare)
 
 
 def _form(
@@ -168,10 +189,11 @@ def _form(
     values: Mapping[str, str],
     one: SignInConnectionOut | None = None,
     check: ProviderCheck | None = None,
+    *,
+    spare: int = _SPARE,
 ) -> Response:
     seed = here.form.text("seed") or Token.new().text
     new_uri = here.urls.console("callback", _id_of(here.account_id, seed))
-    filled = sum(bool(values.get(f"roles.{place}.value")) for place in range(MAX_ROLES))
     return Tab(SECTION, TABS, "/access").page(
         here,
         "sign_in_connection.html",
@@ -180,7 +202,9 @@ def _form(
         check=check,
         seed=seed,
         redirect_uri=new_uri if one is None else one.redirect_uri,
-        rows=min(filled + _SPARE, MAX_ROLES),
-        roles=[(role, role) for role in ROLES if all(here.allows(scope) for scope in SCOPES_OF_ROLE[role])],
+        rows=min(len(_filled(values)) + spare, MAX_ROLES),
+        keeps_secret=check is not None or spare > _SPARE,
+        roles=[(one, one) for one in ACCOUNT_ROLES if all(map(here.allows, SCOPES_OF_ROLE[one]))],
+        role_words=ROLE_WORDS,
         values=values,
     )

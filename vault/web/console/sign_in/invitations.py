@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.accounts.account import Scope
-from vault.domain.accounts.roles import SCOPES_OF_ROLE, AccountRole, scopes_of
+from vault.domain.accounts.roles import ACCOUNT_ROLES, SCOPES_OF_ROLE, AccountRole, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import ApprovalNeeded
 from vault.services.sign_in.invitations import Issued, MayGive
@@ -29,8 +29,6 @@ Name = Annotated[str, Path(max_length=64)]
 #: The field of the form for a field of REST.
 _CALLED: Final = {"name": "title"}
 _TICKS: Final = ("roles",)
-#: Roles in the order of the form.
-_ROLES: Final[tuple[AccountRole, ...]] = ("listener", "supervisor", "privacy", "auditor", "admin")
 
 
 @router.get("/access/invitation")
@@ -151,7 +149,7 @@ async def _page(here: Here, member_id: str, address: str | None = None) -> Respo
         made=address,
         approvers=await who_approves(here, "member_roles"),
         can_mail=_can_mail(here),
-        roles=_ROLES,
+        roles=ACCOUNT_ROLES,
         role_words=ROLE_WORDS,
         chosen=set(here.form.many("roles") if sent else member.roles),
         values=here.form.values() if sent else _stored(member),
@@ -198,4 +196,4 @@ def _grantable(here: Here) -> list[AccountRole]:
     def gives(scopes: frozenset[Scope]) -> bool:
         return not scopes_beyond("role", here.allows, scopes)
 
-    return [role for role in _ROLES if gives(SCOPES_OF_ROLE[role])]
+    return [role for role in ACCOUNT_ROLES if gives(SCOPES_OF_ROLE[role])]
