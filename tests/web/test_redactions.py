@@ -8,6 +8,7 @@ import pytest
 from tests.support import corpus
 from tests.support.keyed import CARD, call, keyed
 from tests.support.tenant import Tenant
+from tests.support.web_house import House
 
 RATE, FROM, TO = 8000, 1.25, 2.5
 
@@ -147,6 +148,39 @@ def test_keyed_digits_are_proposed_and_removed(tenant: Tenant):
     assert new[: int(1.4 * RATE)].any()
     assert tenant.http.get(tenant.url("/redaction-proposals")).json()["items"] == []
     assert tenant.http.post(there, json=accept).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"), [("wav", "pcm_mulaw", 8000), ("mp3", "mp3", 44100)], ids=["G.711", "MP3"]
+)
+def test_a_policy_removes_a_card_number_before_anybody_hears_it(
+    tenant: Tenant, container: str, codec: str, rate: int
+):
+    """By the real decoder: no proposal and no person; the recording is only ever available without it."""
+    set_to = tenant.http.put(tenant.url("/card-data"), json={"keyed_digits": "redact"})
+    assert set_to.json()["keyed_digits"] == "redact"
+    samples = call((2.0, keyed(CARD, rate=rate)), seconds=8, channels=2, rate=rate)
+    recording = tenant.uploaded(corpus.encode(container, codec, samples, rate=rate), ref=f"policy-{codec}")
+    tenant.wait(recording)
+    new = corpus.decode(heard(tenant, recording)).reshape(-1, 2)
+    assert not new[int(1.6 * rate) : int(5.5 * rate)].any()
+    assert new[: int(1.4 * rate)].any()
+    assert tenant.http.get(tenant.url("/redaction-proposals")).json()["items"] == []
+    chain = tenant.http.get(tenant.url(f"/recordings/{recording}/evidence")).json()["chain"]
+    removal = next(entry["said"] for entry in chain if entry["said"]["kind"] == "redaction")
+    assert (removal["by"], removal["reason"]) == ("worker", "card_data_policy")
+    assert hashlib.sha256(heard(tenant, recording)).hexdigest() == removal["new_sha256"]
+    assert "recording.redacted" in tenant.types(recording)
+
+
+def test_a_removal_without_a_person_needs_the_scope_of_one(tenant: Tenant, house: House):
+    """A key of settings alone sets it to propose, not to redact."""
+    here, key = tenant.url("/card-data"), house.key_for(tenant.name, "settings:write")
+    answers = [
+        tenant.http.put(here, json={"keyed_digits": value}, headers=key).status_code
+        for value in ("propose", "redact")
+    ]
+    assert answers == [200, 403]
 
 
 def test_a_dismissed_proposal_is_gone(tenant: Tenant):

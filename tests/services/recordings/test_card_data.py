@@ -172,7 +172,13 @@ async def test_an_old_database_does_not_stop_looking(house: House, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("own", "lost", "after"), [("off", "propose", "propose"), ("propose", "off", "propose")]
+    ("own", "lost", "after"),
+    [
+        ("off", "propose", "propose"),
+        ("propose", "off", "propose"),
+        ("redact", "propose", "redact"),
+        ("off", "redact", "redact"),
+    ],
 )
 async def test_a_lost_history_does_not_stop_looking(house: House, own: Policy, lost: Policy, after: Policy):
     """The account went on without it: what either looks for is looked for."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.services.recordings.test_redact import keys_of, redact, speech, stored
+from tests.support.mortal import Killed, Life, Mortal
 from tests.support.parties import ME
 from tests.support.permissions import link_wish
 from tests.support.service_house import House
@@ -111,7 +112,7 @@ async def test_a_wrong_result_changes_nothing(house: House, monkeypatch: pytest.
     """One frame too many is silenced: the comparison finds it, and the old recording stays as it was."""
     from vault.domain.recordings import redaction  # noqa: PLC0415 - the module is changed
     from vault.errors import Refused  # noqa: PLC0415 - the same
-    from vault.services.recordings import redact_recording  # noqa: PLC0415 - the same
+    from vault.services.ingest import remove_spans  # noqa: PLC0415 - the same
 
     body = speech()
     recording_id = await stored(house, body)
@@ -123,7 +124,7 @@ async def test_a_wrong_result_changes_nothing(house: House, monkeypatch: pytest.
             right[-2:] = b"\0\0"
             return bytes(right)
 
-    monkeypatch.setattr(redact_recording, "Removal", Wrong)
+    monkeypatch.setattr(remove_spans, "Removal", Wrong)
     with pytest.raises(Refused) as caught:
         await redact(house, recording_id, SPAN)
     assert caught.value.reasons == ("not_proved",)
@@ -131,59 +132,25 @@ async def test_a_wrong_result_changes_nothing(house: House, monkeypatch: pytest.
     assert house.audio_objects() == objects
 
 
-class Killed(BaseException):
-    """The process is gone."""
+@pytest.mark.parametrize("exact", [True, False], ids=["samples", "decoded"])
+async def test_killed_anywhere_it_is_the_old_or_the_new(
+    either: House, monkeypatch: pytest.MonkeyPatch, exact: bool
+):
+    """Before and after every call of the object store and the database; then the sweep leaves what the row names.
 
-
-class Mortal:
-    """Counts the calls of what it stands for, also of writers, and dies at one: no later call does anything."""
-
-    def __init__(self, inner: Any, life: "Life") -> None:
-        self._inner, self._life = inner, life
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what counts."""
-        found = getattr(self._inner, name)
-        if not callable(found):
-            return found
-
-        async def call(*args: Any, **named: Any) -> Any:
-            self._life.step()
-            result = await found(*args, **named)
-            self._life.step()
-            return Mortal(result, self._life) if name == "create" else result
-
-        return call
-
-
-class Life:
-    """How many steps are left."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-        self.dead = False
-
-    def step(self) -> None:
-        """Die, or have one step less."""
-        self.left -= 1
-        self.dead |= self.left < 0
-        if self.dead:
-            raise Killed
-
-
-async def test_killed_anywhere_it_is_the_old_or_the_new(either: House):
-    """Before and after every call of the object store and the database; then the sweep leaves what the row names."""
+    Also where the audio is decoded to be stored, as that of a compressed format is.
+    """
+    monkeypatch.setattr("vault.services.ingest.remove_spans.has_samples", lambda *_: exact)
     body, steps, ends = speech(), 0, set()
     while True:
         recording_id = await stored(either, body, ref=f"rec-{steps}")
         life = Life(steps)
         service = either.vault.recordings.recordings.redact
-        mortal = replace(
-            service,
-            objects=Mortal(service.objects, life),
-            database=Mortal(service.database, life),
-            describe=replace(service.describe, objects=Mortal(service.objects, life)),
+        objects = Mortal(service.objects, life)
+        remove = replace(
+            service.remove, objects=objects, describe=replace(service.remove.describe, objects=objects)
         )
+        mortal = replace(service, objects=objects, database=Mortal(service.database, life), remove=remove)
         try:
             await mortal(either.account.id, recording_id, [SPAN], reason="card data", **ME)
         except (Killed, Unavailable):

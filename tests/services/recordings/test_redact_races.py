@@ -40,9 +40,12 @@ class LastLook:
 async def redact_late(house: House, recording_id: str, faster: Callable[[], Awaitable[object]]) -> None:
     """Remove the span; ``faster`` comes before its transaction."""
     service = house.vault.recordings.recordings.redact
-    late = LastLook(service.decoder, faster)
+    late = LastLook(service.remove.decoder, faster)
+    remove = replace(service.remove, decoder=late)
     try:
-        await replace(service, decoder=late)(house.account.id, recording_id, [SPAN], reason="card data", **ME)
+        await replace(service, remove=remove)(
+            house.account.id, recording_id, [SPAN], reason="card data", **ME
+        )
     finally:
         assert late.measured == 2
 

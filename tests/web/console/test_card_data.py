@@ -150,3 +150,16 @@ def test_a_compressed_recording_offers_a_removal_too(house: House, tenant: Tenan
     page = sign_in(house, tenant.name).get(f"{base(tenant)}/recordings/{recording}").text
     assert "/erasure" in page
     assert f"/recordings/{recording}/redactions" in page
+
+
+def test_card_numbers_are_removed_without_a_person(house: House, tenant: Tenant):
+    """Where the form asks for it: the page says so afterwards."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/card-data"
+    sent = client.post(path, data=form_of(client.get(path), path) | {"keyed_digits": "redact"})
+    assert sent.headers["location"] == f"{path}?done=card_data_set"
+    assert tenant.http.get(tenant.url("/card-data")).json()["keyed_digits"] == "redact"
+    assert "removed before anybody can hear them" in client.get(path).text
+    lesser = sign_in(house, tenant.name, "settings:write", "recordings:read")
+    form = form_of(lesser.get(path), path)
+    assert "redact" not in lesser.get(path).text.partition("</form>")[0]
+    assert lesser.post(path, data=form | {"keyed_digits": "redact"}).status_code == httpx.codes.FORBIDDEN

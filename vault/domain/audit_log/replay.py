@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from vault.domain.audit_log.event_types.recordings import ON_ARRIVAL
 from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
 from vault.domain.audit_log.lost_access import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.domain.audit_log.lost_handovers import LOSES_HANDOVER, LostHandovers
@@ -121,6 +122,8 @@ def _admit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
 
 
 def _redact(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    if event.get("result") == ON_ARRIVAL:
+        return  # A database that has lost it lets the recording arrive again, or takes it from its manifest.
     replay.redacted.setdefault(str(event.get("recording")), set()).add(str(event.get("evidence")))
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from vault.domain.ids import new_id
+from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording
 from vault.domain.recordings.redaction import Span
 
-#: By strictness: look for nothing; propose what was found to people.
-Policy = Literal["off", "propose"]
+#: By strictness: look for nothing; propose what was found to people; remove card numbers, and propose the rest.
+Policy = Literal["off", "propose", "redact"]
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 #: Digits of which some pass the check digit of a card number, and other long sequences.
 Kind = Literal["card_number", "digits"]
@@ -19,6 +20,13 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 DETECTOR: Final = "keyed-digits/1"
 #: Of one recording; more are joined.
 MAX_FOUND: Final = 100
+#: Why a recording waits in quarantine whose account wants card numbers removed.
+CARD_LEFT: Final = Reason(
+    code="card_number_left",
+    text="A card number was keyed during the call, and the account's policy could not remove it: a hold covers the "
+    "recording, or the result could not be proved. Refuse it, or release it and remove that range.",
+    source="card-data",
+)
 #: Milliseconds that are removed before the first digit and after the last one.
 PADDING_MS: Final = 500
 

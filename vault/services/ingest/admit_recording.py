@@ -1,10 +1,10 @@
 """Describe a sealed recording, take it through the gate, and write its manifest: the last part of every ingest."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -13,7 +13,7 @@ from vault.domain.reason import Reason
 from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_FETCHES
 from vault.domain.recordings.recording import Lease, Recording, RecordingKeys, SealedObject, State
 from vault.domain.stored.manifest import encode_manifest, location_of
-from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable, VaultError
+from vault.errors import DescriberCrashed, Held, NotFound, Tampered, Unavailable, Undecodable, VaultError
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
@@ -22,9 +22,11 @@ from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import gate
 from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.store_attempt import SealedRecording, discard
+from vault.services.ingest.without_cards import WithoutCards
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.audio_columns import Described, DescribedAudio, StoredAudio
+from vault.services.lifecycle.audio_columns import Described, StoredAudio
 from vault.services.lifecycle.lifecycle import PassedGate
+from vault.services.lifecycle.redact import NewAudio
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log
@@ -34,6 +36,31 @@ _CRASHED: Final = Reason(
     code="describer_crashed",
     text="The decoder crashed twice before it found any audio. Convert the file, for example to WAV.",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AtGate:
+    """The audio that the gate decides about."""
+
+    opened: OpenedRecording
+    found: Described
+    #: What the row does not hold yet.
+    stored: StoredAudio | None = None
+    #: What the evidence says of card numbers that are not in it any more.
+    removed: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrived:
+    """What was found in the audio that arrived, and the audio without its card numbers where a policy removes them."""
+
+    found: Described
+    new: NewAudio | None
+
+    def without_cards(self, new: NewAudio) -> _AtGate:
+        """Return the new audio; pauses are looked for in the audio that arrived, which no removal has made silent."""
+        found = Described(columns=new.described, keyed_digits=new.keyed_digits, silences=self.found.silences)
+        return _AtGate(opened=new.after, found=found, stored=new.stored, removed=new.statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +78,32 @@ class AdmitRecording:
     admission: Admission
     call_opener: CallOpener
     describe: DescribeAudio
+    without_cards: WithoutCards
 
     async def stored(self, lease: Lease, opened: OpenedRecording) -> None:
         """Continue with a recording whose row names the sealed object.
 
         Every outcome is in the row when this returns, except LeaseLost and Unavailable, which are raised.
         """
-        found = await self._described(lease, opened)
-        if found is not None:
-            passed = await self._through_the_gate(lease, opened, found)
-            await self._finish(lease, opened, found.columns, passed)
+        recording, made = lease.recording, [*filter(None, [opened.recording.audio])]
+        arrived = await self._described(lease, opened, made)
+        if arrived is None:
+            return
+        decide = partial(self._decide, lease, arrived, opened)
+        try:
+            if arrived.new is None:
+                at_gate, passed = await decide(None)
+            else:
+                at_gate, passed = await retry_with_month_key(
+                    self.ring, recording.account_id, recording.received_at, decide
+                )
+        except Unavailable:
+            raise
+        except Exception:
+            # The row still names the audio, which is the first.
+            await asyncio.shield(self._discard(made[1:]))
+            raise
+        await self._finish(lease, at_gate, passed, made)
 
     async def sealed(self, lease: Lease, sealed: SealedRecording, known: CallContext) -> None:
         """Continue with a recording that was just sealed, and whose row does not name the object yet.
@@ -68,43 +111,48 @@ class AdmitRecording:
         The gate's transaction stores it too. ``known`` is its call, as it was loaded before the fetch. Raises the
         same errors as ``stored``; only after Unavailable may the row name the object nevertheless.
         """
-        stored = sealed.under(sealed.month_key)
-        unnamed = [sealed.parts["audio"]]
+        recording, made = lease.recording, [sealed.parts["audio"]]
         try:
-            found = await self._described(lease, sealed.opened(stored))
-            if found is None:
-                await self._discard(unnamed)
+            arrived = await self._described(lease, sealed.opened(sealed.under(sealed.month_key)), made)
+            if arrived is None:
+                await self._discard(made)
                 return
-            unnamed += filter(None, [found.columns.get("rendition")])
-            write = partial(self._store_and_decide, lease, sealed, found, known)
-            recording = lease.recording
-            opened, passed = await retry_with_month_key(
+            write = partial(self._store_and_decide, lease, arrived, sealed, known)
+            at_gate, passed = await retry_with_month_key(
                 self.ring, recording.account_id, recording.received_at, write, first=sealed.month_key
             )
         except Unavailable:
             raise
         except Exception:
-            await asyncio.shield(self._discard(unnamed))
+            await asyncio.shield(self._discard(made))
             raise
-        await self._finish(lease, opened, found.columns, passed)
+        await self._finish(lease, at_gate, passed, made)
 
     async def _store_and_decide(
         self,
         lease: Lease,
+        arrived: _Arrived,
         sealed: SealedRecording,
-        found: Described,
         known: CallContext,
         month_key: SealingKey,
-    ) -> tuple[OpenedRecording, PassedGate]:
+    ) -> tuple[_AtGate, PassedGate]:
         stored = sealed.under(month_key)
-        opened = sealed.opened(stored)
-        return opened, await self._through_the_gate(lease, opened, found, known=known, stored=stored)
+        return await self._decide(
+            lease, arrived, sealed.opened(stored), month_key, stored=stored, known=known
+        )
 
-    async def _described(self, lease: Lease, opened: OpenedRecording) -> Described | None:
-        """Return the description; None where the row was failed, or put back to be fetched again."""
+    async def _described(
+        self, lease: Lease, opened: OpenedRecording, made: list[SealedObject]
+    ) -> _Arrived | None:
+        """Return what the gate needs; None where the row was failed, or put back to be fetched again.
+
+        Objects are added to ``made``, whatever happens.
+        """
         policy = await self.database.read(lambda tx: tx.card_data.policy(lease.recording.account_id))
         try:
-            return await self.describe(opened, find_digits=policy.keyed_digits != "off")
+            found = await self.describe(opened, find_digits=policy.keyed_digits != "off")
+            made += filter(None, [found.columns.get("rendition")])
+            return _Arrived(found=found, new=await self.without_cards(opened, found, policy, made))
         except Undecodable as error:
             await self._give_up(lease, opened, Reason(code="undecodable", text=str(error)))
         except DescriberCrashed:
@@ -118,29 +166,47 @@ class AdmitRecording:
         await self.database.write(lambda tx: lifecycle.fail(tx, lease, reason))
         await self._discard(filter(None, [opened.recording.audio]))
 
-    async def _through_the_gate(
+    async def _decide(
         self,
         lease: Lease,
+        arrived: _Arrived,
         opened: OpenedRecording,
-        found: Described,
+        month_key: SealingKey | None,
         *,
-        known: CallContext | None = None,
         stored: StoredAudio | None = None,
+        known: CallContext | None = None,
+    ) -> tuple[_AtGate, PassedGate]:
+        """Take the audio without card numbers through the gate, or else, as under a hold, the audio that arrived.
+
+        ``month_key`` wraps the key of new audio.
+        """
+        if arrived.new is not None and month_key is not None:
+            without = arrived.without_cards(arrived.new.under(month_key))
+            try:
+                return without, await self._through_the_gate(lease, without, known)
+            except Held:
+                _LOG.warning("card_data.left", recording_id=lease.recording.id, reason="held")
+        as_it_came = _AtGate(opened=opened, found=arrived.found, stored=stored)
+        return as_it_came, await self._through_the_gate(lease, as_it_came, known)
+
+    async def _through_the_gate(
+        self, lease: Lease, at_gate: _AtGate, known: CallContext | None
     ) -> PassedGate:
         recording = lease.recording
         while True:
             # Facts that arrived in the meantime must be indexed too.
             known = known or await self.call_opener.load_call(
-                recording.account_id, recording.call_ref, opened.details().facts
+                recording.account_id, recording.call_ref, at_gate.opened.details().facts
             )
             decide = partial(
                 gate,
                 admission=self.admission,
                 lease=lease,
-                opened=opened,
+                opened=at_gate.opened,
                 known=known,
-                found=found,
-                stored=stored,
+                found=at_gate.found,
+                stored=at_gate.stored,
+                removed=at_gate.removed,
             )
             passed = await self.database.write(decide)
             if passed is not None:
@@ -148,13 +214,13 @@ class AdmitRecording:
             known = None
 
     async def _finish(
-        self, lease: Lease, opened: OpenedRecording, audio: DescribedAudio, passed: PassedGate
+        self, lease: Lease, at_gate: _AtGate, passed: PassedGate, made: Sequence[SealedObject]
     ) -> None:
-        """Delete the objects of a refused recording, or write the manifest of an available one."""
-        if passed.recording.state is State.REFUSED:
-            await self._discard(filter(None, [opened.recording.audio, audio.get("rendition")]))
+        """Delete the objects that the row does not name, and write the manifest of an available recording."""
+        named = passed.recording.locations
+        await self._discard(one for one in made if one.location not in named)
         if passed.recording.state is State.AVAILABLE:
-            keys = replace(opened.keys, waveform=audio.get("sealed_waveform"))
+            keys = replace(at_gate.opened.keys, waveform=at_gate.found.columns.get("sealed_waveform"))
             await self._write_manifest(lease, passed, keys)
 
     async def _write_manifest(self, held: Lease, passed: PassedGate, keys: RecordingKeys) -> None:

@@ -50,6 +50,11 @@ class Described:
     #: None where the audio could not be decoded whole.
     silences: Sequence[Silence] | None = None
 
+    @property
+    def card_numbers(self) -> Sequence[FoundDigits]:
+        """Return the sequences of which some digits are a card number."""
+        return [digits for digits in self.keyed_digits if digits.kind == "card_number"]
+
 
 class CallTimeColumns(TypedDict, total=False):
     """When the call was, by which holds, requests of people and retention find its recordings."""

@@ -121,7 +121,7 @@ def pass_gate(
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
 
     The caller holds the locks under which it decided, and read ``seen``. ``admitted_as``: the event's result for an
-    admission. With ``stored`` it stores the recording too, or raises KeyRetired. Its lease goes on if admitted.
+    admission. With ``stored`` it stores the recording, maybe anew, or raises KeyRetired. Its lease goes on if admitted.
     """
     now = tx.now() if seen is None else seen.now
     if isinstance(subject, Lease):
@@ -138,9 +138,8 @@ def pass_gate(
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
     cause = Cause(actor=actor, at=now, result=result, evidence=chain[-1].digest if chain else None)
     newest = None if seen is None else seen.key_version
-    changed = _change(
-        tx, transition, subject, values | outcome, cause, before=[STORE] if stored else [], newest_key=newest
-    )
+    before = [] if _recording_of(subject).state in transition.sources else [STORE]
+    changed = _change(tx, transition, subject, values | outcome, cause, before=before, newest_key=newest)
     if transition is ADMIT and isinstance(subject, Lease):
         waited = (now - changed.received_at).total_seconds()
         metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, waited))

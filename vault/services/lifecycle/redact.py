@@ -13,17 +13,19 @@ from typing import Any, Final
 
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
+from vault.domain.recordings.card_data import FoundDigits
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.recordings.redaction import Span
 from vault.domain.recordings.transitions import REDACT
 from vault.errors import Busy, NotFound, RecordingErased, Refused
+from vault.ports.keys import SealingKey
 from vault.sentence import Sentence
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
 from vault.services.lifecycle.delete_packages import delete_packages_with
 from vault.services.lifecycle.evidence_chain import append, reseal
 from vault.services.lifecycle.guards import forbid_held_recording
 from vault.services.lifecycle.lifecycle import Cause, append_event
-from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.encrypted_fields import OpenedRecording, wrap_recording_key
 from vault.services.shared.sealed_notes import reseal_note
 
 #: Notes in one statement.
@@ -43,6 +45,18 @@ class NewAudio:
     statement: Mapping[str, Any]
     #: What was removed.
     spans: Sequence[Span]
+    #: What the detector of keyed digits finds in it; nothing where it was not asked.
+    keyed_digits: Sequence[FoundDigits] = ()
+
+    def under(self, key: SealingKey) -> "NewAudio":
+        """Return it as its row will hold it: with its own key wrapped under this one."""
+        recording = self.before.recording
+        wrapped = wrap_recording_key(key, recording.account_id, self.after.key, recording.id)
+        stored: StoredAudio = {
+            **self.stored, "wrapped_key": wrapped, "key_version": key.version, "month_key": key.month_key,
+        }  # fmt: skip
+        keys = replace(self.after.keys, wrapped_key=wrapped, key_version=key.version, month_key=key.month_key)
+        return replace(self, stored=stored, after=replace(self.after, keys=keys))
 
 
 def redactable(tx: Transaction, account_id: str, recording_id: str) -> Recording:

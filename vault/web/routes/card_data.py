@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.auth import Access, TheVault, access, require_scope
 from vault.web.schemas.base import Body
 from vault.web.schemas.recordings.card_data import CardDataIn, CardDataOut, ProposalOut, ProposalsOut
 
@@ -33,8 +33,11 @@ async def put_card_data(vault: TheVault, allowed: Setting, body: CardDataIn) -> 
     """Set what is done about card data in the audio of recordings that arrive from now on.
 
     `keyed_digits`: `off`, nobody looks for them; `propose`, sequences that can be a card number are found while the
-    audio is decoded, and proposed to people.
+    audio is decoded, and proposed to people; `redact`, card numbers are removed before anybody can hear the recording,
+    and other sequences proposed: that needs the scope `privacy:write` too.
     """
+    if body.keyed_digits == "redact":
+        require_scope(allowed.caller, "privacy:write")
     changed = await vault.recordings.recordings.card_data.set_policy(
         allowed.account.id, body.keyed_digits, actor=allowed.actor
     )

@@ -16,6 +16,8 @@ RecordingEvent = Literal[
     "details.read", "note.made", "note.changed", "note.deleted", "note.read", "metadata.changed",
 ]  # fmt: skip
 
+#: The result of recording.redacted where a policy removed card numbers before the gate: no manifest has the old audio.
+ON_ARRIVAL: Final = "on_arrival"
 _FINDING: Final = ClosesNothing("a finding, which changes no right")
 _READING: Final = ClosesNothing("it says who read something, and changes nothing")
 _NOTE: Final = ClosesNothing("a listener's own note, which no promise covers")
@@ -78,7 +80,8 @@ RECORDING_EVENTS: Final[Mapping[RecordingEvent, EventRules]] = {
         sentence="Requested while its audio was missing from the object store{why}",
     ),
     "recording.redacted": EventRules(
-        closes=Closing(content="manifest", until="manifest", subject="recording_id"),
+        closes=Closing(content="manifest", until="manifest", subject="recording_id",
+                       when=lambda result: result != ON_ARRIVAL),
         replay="leaf", needs_permission=True, grants=None, sentence="Spans of the audio were removed{why}",
     ),
     "redaction.dismissed": EventRules(

@@ -24,7 +24,11 @@ Setting = Annotated[Here, needs("settings:write")]
 Guarding = Annotated[Here, needs("privacy:write")]
 ProposalId = Annotated[str, Path(max_length=64)]
 POLICY_WORDS: Final[dict[Policy, str]] = translatable(
-    {"off": "are not detected", "propose": "are detected, and their removal is proposed"}
+    {
+        "off": "are not detected",
+        "propose": "are detected, and their removal is proposed",
+        "redact": "are removed before anybody can hear them, where they can be a card number; the rest is proposed",
+    }
 )
 KIND_WORDS: Final[dict[Kind, str]] = translatable(
     {"card_number": "it can be a card number", "digits": "another long number"}
@@ -51,7 +55,11 @@ async def show_card_data(here: Reading) -> Response:
         section="Recordings",
         policy=policy,
         policy_words=POLICY_WORDS,
-        options=translated_pairs(POLICY_WORDS.items()),
+        options=translated_pairs(
+            (name, words)
+            for name, words in POLICY_WORDS.items()
+            if name != "redact" or here.allows("privacy:write")
+        ),
         kinds=KIND_WORDS,
         proposals=found,
         recording=recording,
@@ -67,6 +75,8 @@ async def show_card_data(here: Reading) -> Response:
 async def set_card_data(here: Setting) -> str:
     """Set what is done about card data from now on."""
     body = checked(CardDataIn, {"keyed_digits": here.form.text("keyed_digits")})
+    if body.keyed_digits == "redact":
+        here.allowed.require("privacy:write")
     card_data = here.vault.recordings.recordings.card_data
     await card_data.set_policy(here.account_id, body.keyed_digits, actor=here.actor)
     return f"{PATH}?done=card_data_set"
