@@ -37,8 +37,7 @@ _STATEMENTS: Final = Aim(bound=60.0, at_least=False)
 _FLAT: Final = Aim(bound=1.5, at_least=False)
 #: Of what the system takes; it keeps a tenth for removals.
 _SHARE: Final = Aim(bound=0.8)
-#: HubSpot wants less than 5 in 100 requests to be refused.
-_REFUSED: Final = Aim(bound=0.05, at_least=False)
+_REFUSED: Final = Aim(bound=0.0, at_least=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

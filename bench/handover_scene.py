@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import func, select
 
 from tests.fakes.crm import HOST, NotebookPeer
+from tests.fakes.limited import Limited
 from tests.support.handing import ANN, CUSTOMER, ME, VENDOR, activate, call, follow, set_home
 from tests.support.outbox import send_due
 from tests.support.service_house import House, new_house, with_account
@@ -19,10 +19,8 @@ from tests.support.statement_counts import counted
 from vault.crm.systems.hubspot import HubSpot
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.handover import handovers
-from vault.domain.outbox.attempt import Answer
 from vault.services.handover.credentials import IntegrationChange
 from vault.simulator.crm.systems.hubspot import SimulatedHubSpot
-from vault.simulator.exchange import Reply, VaultRequest, json_reply
 from vault.thread_pools import Threads
 
 #: Requests of one window, and its seconds.
@@ -31,55 +29,6 @@ SECONDS: Final = 10.0
 #: Seconds between two looks of what sends in place of a worker, and for the record of a call.
 _POLL, _LOOK = 0.02, 0.002
 _BATCH: Final = 500
-
-
-@dataclass
-class Limited:
-    """A simulated HubSpot that takes so many requests in a window, and says in each answer how many are left."""
-
-    peer: SimulatedHubSpot = field(default_factory=SimulatedHubSpot)
-    is_limited: bool = False
-    requests: int = 0
-    refused: int = 0
-    #: Of its own work.
-    cpu: float = 0.0
-    _window: float = 0.0
-    _in_window: int = 0
-
-    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Answer a request."""
-        begun = time.process_time()
-        self.requests += 1
-        reply = self._reply(method, url, headers, body)
-        self.cpu += time.process_time() - begun
-        return Answer(
-            status=reply.status,
-            headers={name.lower(): it for name, it in reply.headers.items()},
-            body=reply.body,
-        )
-
-    def _reply(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        parts, left = urlsplit(url), self._left()
-        if left < 0:
-            self.refused += 1
-            return json_reply(429, {"errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"})
-        asked = VaultRequest(
-            method=method, path=unquote(parts.path), query=parse_qsl(parts.query), body=body,
-            headers={name.lower(): value for name, value in headers.items()},
-        )  # fmt: skip
-        self.peer.asked.clear()
-        reply = self.peer.answer(asked)
-        if "x-hubspot-ratelimit-remaining" in reply.headers:
-            reply.headers["x-hubspot-ratelimit-remaining"] = str(left)  # type: ignore[index]
-        return reply
-
-    def _left(self) -> int:
-        if not self.is_limited:
-            return LIMIT
-        if (now := time.monotonic()) - self._window >= SECONDS:
-            self._window, self._in_window = now, 0
-        self._in_window += 1
-        return LIMIT - self._in_window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +126,8 @@ async def scene(folder: Path, threads: Threads, url: str | None) -> AsyncIterato
     """Open a vault on SQLite, or on PostgreSQL."""
     database = None if url is None else PostgresqlDatabase(url)
     async with new_house(folder, threads, database) as house:
-        other, hubspot = await with_account(house, "other"), Limited()
+        other = await with_account(house, "other")
+        hubspot = Limited(SimulatedHubSpot(), limit=LIMIT, seconds=SECONDS, is_limited=False)
         peer = hubspot.peer
         peer.add_contact("06 12 34 56 78", CUSTOMER, "612345678")
         house.outside.peers[HOST] = NotebookPeer(contacts=[ANN])

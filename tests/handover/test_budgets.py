@@ -1,16 +1,22 @@
 """Budgets of every kind: while one is spent no write leaves, whoever says so, and removals go first and apart."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.fakes.crm import NotebookPeer
+from tests.fakes.limited import Limited
 from tests.handover.test_systems import activated
-from tests.support.handing import ANN, activate, call, erase, hand_over, states
+from tests.support.handing import ANN, activate, all_handovers, call, erase, follow, hand_over, states
 from tests.support.service_house import House
 from vault.crm.registry import SYSTEMS
-from vault.domain.handover.integration import destination_of
+from vault.domain.crm.exchange import Budget
+from vault.domain.handover.integration import REMOVE, WRITE, destination_of
+from vault.domain.outbox.health import PLACES
+from vault.services.handover.budgets import KnownBudget, Windows
 from vault.simulator.crm.crm import Fault
 from vault.simulator.exchange import Reply, json_reply
 
@@ -43,7 +49,8 @@ _SALESFORCE_DAY = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "simulated
 _PAGE = Reply(status=403, body=b"<html>Too many</html>", content_type="text/html")
 SPENT = [
     Spent(system="hubspot", budget="ten seconds", reply=too_many(_HUBSPOT_SECONDS), least=1, most=60),
-    Spent(system="hubspot", budget="a day", reply=too_many(_HUBSPOT_DAY), least=600, most=7 * HOUR),
+    # Until midnight.
+    Spent(system="hubspot", budget="a day", reply=too_many(_HUBSPOT_DAY), least=0, most=7 * HOUR),
     Spent(
         system="zendesk", budget="a minute", reply=too_many(headers={"retry-after": "93"}), least=90, most=120
     ),
@@ -126,3 +133,101 @@ async def test_removals_go_before_what_is_written(either: House, peer: NotebookP
     names = [one.split(" ")[0] for one in peer.requests]
     assert names.index("DELETE") < names.index("POST")
     assert sorted(await states(either)) == ["absent", "present"]
+
+
+_LIMIT, _SECONDS, _CALLS, _ERASED = 24, 1.0, 18, 3
+
+
+@pytest.mark.parametrize("name", ["hubspot", "pipedrive", "intercom"])
+async def test_two_nodes_never_send_more_than_a_system_says_that_it_takes(
+    nodes: tuple[House, House], name: str
+):
+    """A window whose headers a search lacks, and those that say when they end: no request meets a 429.
+
+    Some of what was written is removed meanwhile.
+    """
+    first, _ = nodes
+    system = _BY_NAME[name]
+    limited = Limited(await activated(first, system), limit=_LIMIT, seconds=_SECONDS)
+    hosts = dict.fromkeys(system.hosts(limited.peer.settings), limited)
+    for one in nodes:
+        one.outside.peers |= hosts
+    for number in range(_CALLS):
+        await call(first, f"rec-{number}")
+    await follow(first)
+    stopping = asyncio.Event()
+    sending = [asyncio.create_task(_send_until(one, stopping)) for one in nodes]
+    try:
+        async with asyncio.timeout(60):
+            await _until(first, "present", _ERASED)
+            there = [one.recording_id for one in await all_handovers(first) if one.state == "present"]
+            for recording_id in there[:_ERASED]:
+                await erase(first, recording_id)
+            await _until(first, "absent", _ERASED)
+            await _until(first, "present", _CALLS - _ERASED)
+    finally:
+        stopping.set()
+        await asyncio.gather(*sending)
+    assert limited.requests > _LIMIT
+    assert limited.refused == 0
+
+
+async def _send_until(house: House, stopping: asyncio.Event) -> None:
+    send = house.vault.jobs.send_outbox
+    while not stopping.is_set():
+        if not await send():
+            await asyncio.sleep(0.02)
+    await send.idle()
+
+
+async def _until(house: House, state: str, number: int) -> None:
+    while (await states(house)).count(state) < number:
+        await asyncio.sleep(0.02)
+
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+
+
+def known(remaining: int, limit: int | None = 100) -> KnownBudget:
+    """Return a budget of which so much is left for a minute."""
+    made = KnownBudget()
+    made.said(Budget(remaining=remaining, limit=limit, resets_in=_MINUTE), NOW + _MINUTE)
+    return made
+
+
+def test_a_tenth_is_for_removals_and_a_request_of_each_other_message_is_left():
+    """A message begins while it can also end; a removal uses all but what others on their way may."""
+    begins = [left for left in range(101) if known(left).wait(WRITE, NOW, begins=True) is None]
+    goes_on = [left for left in range(101) if known(left).wait(WRITE, NOW, begins=False) is None]
+    removes = [left for left in range(101) if known(left).wait(REMOVE, NOW, begins=True) is None]
+    assert (begins[0], goes_on[0], removes[0]) == (15, 11, PLACES + 1)
+    assert known(10).wait(WRITE, NOW, begins=True) == _MINUTE
+    assert known(10).wait(WRITE, NOW + _MINUTE, begins=True) is None
+
+
+def test_a_small_budget_and_one_of_unknown_size_keep_a_reserve_too():
+    """Of ten a tenth is one: both messages on their way would take it."""
+    assert known(6, limit=10).wait(WRITE, NOW, begins=False) is not None
+    assert known(7, limit=10).wait(WRITE, NOW, begins=False) is None
+    assert known(50, limit=None).wait(WRITE, NOW, begins=False) is not None
+    assert known(51, limit=None).wait(WRITE, NOW, begins=False) is None
+
+
+def test_a_request_whose_answer_says_nothing_counts():
+    """A search of HubSpot."""
+    budget = known(12)
+    budget.sent()
+    assert budget.wait(WRITE, NOW, begins=False) is None
+    budget.sent()
+    assert budget.wait(WRITE, NOW, begins=False) is not None
+
+
+def test_a_window_ends_after_its_first_request():
+    """Nobody says when it began, so it is the first request after the former one that counts."""
+    windows, ten = Windows(), timedelta(seconds=10)
+    assert windows.answered("int_a", NOW, None) == timedelta(0)
+    assert windows.answered("int_a", NOW + timedelta(seconds=3), ten) == timedelta(seconds=7)
+    assert windows.answered("int_b", NOW + timedelta(seconds=4), ten) == ten
+    assert windows.answered("int_a", NOW + timedelta(seconds=9), None) == timedelta(seconds=1)
+    assert windows.answered("int_a", NOW + timedelta(seconds=12), None) == ten

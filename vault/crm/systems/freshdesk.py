@@ -208,7 +208,7 @@ class Freshdesk(CrmSystem):
         if left is None:
             return None
         limit = header_number(reply.headers.get("x-ratelimit-total"))
-        return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1))
+        return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1), is_window=True)
 
 
 def _base(settings: Settings) -> str:

@@ -192,7 +192,7 @@ class HelpScout(CrmSystem):
         if left is None:
             return None
         limit = header_number(reply.headers.get("x-ratelimit-limit-minute"))
-        return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1))
+        return Budget(remaining=left, limit=limit, resets_in=timedelta(minutes=1), is_window=True)
 
 
 def _request(

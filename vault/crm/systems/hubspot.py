@@ -206,6 +206,7 @@ class HubSpot(CrmSystem):
             remaining=left,
             limit=header_number(reply.headers.get("x-hubspot-ratelimit-max")),
             resets_in=timedelta(milliseconds=min(interval, 60_000)),
+            is_window=True,
         )
 
 

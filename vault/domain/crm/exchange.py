@@ -90,3 +90,5 @@ class Budget:
     #: None: the reply does not say.
     limit: int | None
     resets_in: timedelta
+    #: Whether ``resets_in`` is the whole length of a window of which nobody says when it began.
+    is_window: bool = False

@@ -60,6 +60,10 @@ class Health:
         is_waiting = self.blocked_until is not None and self.blocked_until > now
         return replace(HEALTHY, blocked_until=self.blocked_until) if is_waiting else HEALTHY
 
+    def waiting(self, until: datetime) -> "Health":
+        """Return it where nothing is to be sent before ``until``, although nothing has failed."""
+        return replace(self, blocked_until=max(until, self.blocked_until or until))
+
     def after_refusal(self, now: datetime) -> "Health":
         """Return it after the receiver said that it wants no messages any more."""
         failed = self.after_failure(now)

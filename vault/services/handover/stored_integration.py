@@ -15,6 +15,7 @@ from vault.domain.handover.integration import IntegrationSecrets, StoredGrant, S
 from vault.errors import NotFound
 from vault.ports.crm import CrmSystem
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
+from vault.services.handover.budgets import KnownBudget
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.end_integration import log_integration
 
@@ -29,6 +30,8 @@ class OpenedIntegration:
     stored: StoredIntegration
     system: CrmSystem
     secrets: IntegrationSecrets = field(repr=False)
+    #: What this turn knows of the system's budget.
+    budget: KnownBudget = field(default_factory=KnownBudget, compare=False)
 
     @property
     def access(self) -> CrmAccess:

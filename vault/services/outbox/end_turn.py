@@ -44,12 +44,18 @@ class Ended:
 
 
 def end_turn(
-    tx: Transaction, sent: Permitted, ended: Sequence[Ended], unsent: Sequence[Message], now: float
+    tx: Transaction,
+    sent: Permitted,
+    ended: Sequence[Ended],
+    unsent: Sequence[Message],
+    *,
+    now: float,
+    wait: timedelta | None,
 ) -> Mapping[str, Result]:
     """Return the result of each message; note attempts in their order, and give back what was not sent, uncounted.
 
     One without a result is another worker's now, or was deleted with its subject: of it nothing is noted. ``now`` is a
-    time of ``monotonic``.
+    time of ``monotonic``; ``wait`` is how long the receiver wants nothing more, which is no failure.
     """
     turn, outcomes = sent.turn, tx.outbox_outcomes
     # The row of the destination first, as a claim does.
@@ -70,7 +76,7 @@ def end_turn(
     ])  # fmt: skip
     for one in noted:
         sent.kind.note(tx, one.message, one.attempt)
-    turn_end.finish()
+    turn_end.finish(wait)
     outcomes.schedule(turn.destination)
     return results
 
@@ -94,8 +100,10 @@ class _TurnEnd:
         self._log(type_, one.message)
         return result
 
-    def finish(self) -> None:
+    def finish(self, wait: timedelta | None) -> None:
         """Write the health, if it changed, and the log."""
+        if wait is not None:
+            self._health = self._health.waiting(self._at + wait)
         before, after, turn = self._before, self._health, self._sent.turn
         if after != before:
             self._tx.outbox_outcomes.set_health(turn.destination, after)

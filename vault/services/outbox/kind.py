@@ -7,6 +7,7 @@ it can send only with the permission that the outbox gives it after it has read 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from vault.backoff import Backoff
@@ -88,6 +89,13 @@ class OutboxKind(ABC, Generic[Stored, Receiver]):
 
         Raises FetchFailed of the client, and other VaultErrors for what the vault itself cannot do now.
         """
+
+    def wait(self, receiver: Receiver, message: Message) -> timedelta | None:  # noqa: ARG002 - the default
+        """Return how long no message like this one begins, by what the receiver has answered in this turn.
+
+        Default: None, the next one begins now.
+        """
+        return None
 
     @abstractmethod
     def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:

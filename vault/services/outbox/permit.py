@@ -105,7 +105,8 @@ def read_standings(
         there = tx.recordings.not_gone(account_id, about) if "erased" in facts and about else set()
         of_recording = {one: _erased(is_erased=one not in there) for one in about}
     else:
-        of_recording = {one: _read_recording(tx, account_id, one) for one in about}
+        reads_holds = "held" in facts
+        of_recording = {one: _read_recording(tx, account_id, one, reads_holds=reads_holds) for one in about}
     none = _erased(is_erased=False)
     standings = {}
     for one in messages:
@@ -118,14 +119,16 @@ def _erased(*, is_erased: bool) -> dict[Fact, bool]:
     return {"erased": is_erased, "restricted": False, "held": False}
 
 
-def _read_recording(tx: Transaction, account_id: str, recording_id: str) -> dict[Fact, bool]:
+def _read_recording(
+    tx: Transaction, account_id: str, recording_id: str, *, reads_holds: bool
+) -> dict[Fact, bool]:
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None or recording.state in GONE:
         return _erased(is_erased=True)
     return {
         "erased": False,
         "restricted": recording.restricted,
-        "held": may_be_held(tx, recording, checked_now(tx)),
+        "held": reads_holds and may_be_held(tx, recording, checked_now(tx)),
     }
 
 

@@ -224,13 +224,20 @@ class SendOutbox:
             async for ended in sent.ends():
                 if is_over := not sent.is_running:
                     self._sending.sent(one.turn)
-                await self._end(one, ended, sent.unsent if is_over else ())
+                await self._end(one, ended, sent.unsent if is_over else (), wait=sent.wait)
         except BaseException:
             await asyncio.shield(self._stop(one, sent))
             raise
         self._sending.remember(one.turn, is_slow=sent.is_slow)
 
-    async def _end(self, one: Permitted, ended: Sequence[Ended], unsent: Sequence[Message]) -> None:
+    async def _end(
+        self,
+        one: Permitted,
+        ended: Sequence[Ended],
+        unsent: Sequence[Message],
+        *,
+        wait: timedelta | None,
+    ) -> None:
         """Note how attempts ended, in the database and in metrics."""
         account_id = one.turn.account_id
         noted = [
@@ -239,7 +246,7 @@ class SendOutbox:
         ]
 
         def end(tx: Transaction) -> Mapping[str, Result]:
-            return end_turn(tx, one, noted, unsent, monotonic())
+            return end_turn(tx, one, noted, unsent, now=monotonic(), wait=wait)
 
         results = await self.database.write(end)
         for attempt in ended:
@@ -259,6 +266,6 @@ class SendOutbox:
         """Note what has ended of a turn that ends early, and give back the rest."""
         ended = await sent.stop()
         try:
-            await self._end(one, ended, sent.unsent)
+            await self._end(one, ended, sent.unsent, wait=sent.wait)
         except VaultError:
             return  # Its lease ends.

@@ -51,6 +51,8 @@ class SentTurn:
         self._running: set[asyncio.Task[None]] = set()
         self._on_their_way: dict[str, Message] = {}
         self._stops = False
+        #: How long no further message of the destination begins, as its receiver has let know.
+        self.wait: timedelta | None = None
 
     async def ends(self) -> AsyncIterator[Sequence[Ended]]:
         """Send, and yield attempts that have ended, each once; ``unsent`` has what is left when it is over."""
@@ -113,8 +115,9 @@ class SentTurn:
     async def _send_all(self, receiver: Any, post: Post) -> None:
         is_first = True
         while self._waiting and not self._stops:
-            if not is_first and monotonic() - self._begun_at > BEGINS:
-                return
+            is_late = not is_first and monotonic() - self._begun_at > BEGINS
+            if is_late or self._must_wait(receiver):
+                break
             is_first = False
             message, standing = self._waiting.popleft()
             self._on_their_way[message.id] = message
@@ -122,6 +125,11 @@ class SentTurn:
             del self._on_their_way[message.id]
             self._ended.append(ended)
             self._stops |= ended.attempt.outcome not in _GOES_ON
+        self._must_wait(receiver)
+
+    def _must_wait(self, receiver: Any) -> bool:
+        self.wait = self._permitted.kind.wait(receiver, self._permitted.turn.messages[0])
+        return self.wait is not None
 
     async def _attempt(self, receiver: Any, message: Message, standing: Standing, post: Post) -> Ended:
         """Send a message once; return how it ended, and whether the vault itself could not send it."""

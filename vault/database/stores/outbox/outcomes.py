@@ -102,6 +102,13 @@ class OutboxOutcomes(Rows):
         mine = _D.destination == destination
         self._db.execute(update(outbox_destinations).where(mine).values(blocked_until=until))
 
+    def let_wait(self, destination: str, wait: timedelta) -> None:
+        """Let nothing be sent to a destination for so long; a transaction of its own, which holds no other row."""
+        before, now = self.health(destination)
+        if (after := before.waiting(now + wait)) != before:
+            self.set_health(destination, after)
+            self.schedule(destination)
+
     def lock(self, turn: Turn, ids: Collection[str]) -> set[str]:
         """Return those of these messages that are still this turn's, until the end of the transaction."""
         return set(self._db.execute(_LOCK, _of(turn, ids)).scalars()) if ids else set()

@@ -43,6 +43,7 @@ async def find_contact(
     opened, permission = exchange.opened, exchange.permission
     searches = opened.system.find(forms, opened.access)
     for place, request in enumerate(searches):
+        exchange.require_budget()
         is_first = place == 0
 
         def look_up(tx: Transaction, standing: Standing, is_first: bool = is_first) -> bool:  # noqa: FBT001 - bound by place
@@ -113,6 +114,7 @@ async def with_parent(exchange: Exchange, contact: Candidate) -> Target:
     request = opened.system.parent_request(contact, opened.access)
     if request is None:
         return Target(kind=contact.kind, id=contact.id)
+    exchange.require_budget()
     await exchange.permission.renew(lambda _tx, standing: require_unchanged(standing))
     verdict, reply = await exchange.send("find", request)
     if not isinstance(verdict, Accepted | Gone):

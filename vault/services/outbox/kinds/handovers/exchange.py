@@ -1,26 +1,24 @@
 """Requests to the system of one integration by the permission of a message, and what their replies mean."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from typing import Final
 
-from vault.domain.crm.exchange import Act, Budget, CrmReply, CrmRequest
+from vault.domain.crm.exchange import Act, CrmReply, CrmRequest
 from vault.domain.crm.handover import RemoteIds
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
-from vault.domain.handover.integration import WRITE
 from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
 from vault.domain.outbox.message import Standing
 from vault.errors import FetchFailed
 from vault.ports.clock import Clock
+from vault.services.handover.budgets import Windows
 from vault.services.handover.stored_integration import OpenedIntegration
 from vault.services.outbox.kind import Permission, PermissionTooOld
 
 #: Replies of a removal or an update after which the next of its requests is sent.
 _GOES_ON: Final = (Accepted, Kept)
-#: The part of a system's budget that no write uses.
-_RESERVE: Final = 0.1
 #: Requests of one attempt: a system that says it removed something and did not would be asked for ever.
 _MOST_REQUESTS: Final = 30
 #: Answers to too many requests, 403 by an edge; and the wait where nobody says how long, or the next message would go
@@ -45,26 +43,19 @@ class Exchange:
     opened: OpenedIntegration
     permission: Permission
     clock: Clock
-    #: What the last reply said of the system's budget.
-    _budgets: list[Budget] = field(default_factory=list)
+    windows: Windows
 
     def require_budget(self) -> None:
-        """Raise AttemptEnds where what is left of the budget is kept for removals, until it begins again."""
-        if self.permission.message.type == WRITE and self._budgets:
-            budget = self._budgets[-1]
-            if budget.limit is not None and budget.remaining <= budget.limit * _RESERVE:
-                text = f"{self.opened.system.title} takes few more requests now. They are kept for removals."
-                raise AttemptEnds(
-                    Attempt(
-                        outcome=Outcome.FAILED,
-                        failure=text,
-                        retry_after=str(ceil(budget.resets_in.total_seconds())),
-                    )
-                )
+        """Raise AttemptEnds where the message must leave what the system still takes, until its budget begins again."""
+        wait = self.opened.budget.wait(self.permission.message.type, self.clock(), begins=False)
+        if wait is not None:
+            text = f"{self.opened.system.title} takes few more requests now. They are kept for removals."
+            raise AttemptEnds(failed_attempt(text, asked=wait))
 
     async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
         """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
         headers = request.headers_at(self.permission.message.id, self.clock())
+        self.opened.budget.sent()
         try:
             answer = await self.permission.request(
                 request.method, request.url, headers, request.body, request.hosts
@@ -78,9 +69,16 @@ class Exchange:
         reply = CrmReply(
             status=answer.status, headers=answer.headers, body=answer.body, received_at=self.clock()
         )
-        if (budget := self.opened.system.budget(reply)) is not None:
-            self._budgets.append(budget)
+        self._read_budget(reply)
         return self.opened.system.classify(act, reply), reply
+
+    def _read_budget(self, reply: CrmReply) -> None:
+        opened, at = self.opened, reply.received_at
+        budget = opened.system.budget(reply)
+        length = budget.resets_in if budget is not None and budget.is_window else None
+        left = self.windows.answered(opened.stored.id, at, length)
+        if budget is not None:
+            opened.budget.said(budget, at + (budget.resets_in if length is None else left))
 
     async def send_all(
         self,
@@ -103,6 +101,7 @@ class Exchange:
         for place in range(_MOST_REQUESTS):
             if not left:
                 return verdict, tuple(kept)
+            self.require_budget()
             if place:
                 await self.permission.renew(lambda _tx, standing: check(standing))
             verdict, reply = await self.send(act, left.pop(0))
@@ -128,6 +127,8 @@ class Exchange:
         if isinstance(verdict, Wait):
             usual = _TOO_MANY_WAIT if reply.status in _TOO_MANY else None
             asked = verdict.asked or (MOST_WAIT if verdict.is_daily else usual)
+            if asked is not None and (reply.status in _TOO_MANY or verdict.is_daily):
+                self.opened.budget.spent(self.clock() + asked)
         text = f"{title} answered {reply.status}." if reply.status else f"{title} did not answer."
         return AttemptEnds(_failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear)))
 

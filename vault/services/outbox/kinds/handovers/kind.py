@@ -50,6 +50,10 @@ class Handovers(OutboxKind[StoredIntegration, OpenedIntegration]):
         """Do what brings the system nearer to what is desired."""
         return await self.reconcile(receiver, permission)
 
+    def wait(self, receiver: OpenedIntegration, message: Message) -> timedelta | None:
+        """Return how long the rest of the system's budget is left to others."""
+        return self.reconcile.wait(receiver, message)
+
     def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:  # noqa: ARG002 - however it ended
         """Let others work on the hand-over again."""
         tx.handovers.release(message.content["handover"], message.id)

@@ -101,23 +101,33 @@ def writes(
 
 def finish(
     handover: StoredHandover, event: EventType | None = None, *, more: str = "", **changes: Any
-) -> Callable[[Transaction], None]:
-    """Return what notes how a step ended, and logs it; what is desired may have changed meanwhile, and stays."""
+) -> Callable[[Transaction], bool]:
+    """Return what notes how a step ended, and logs it; what is desired may have changed meanwhile, and stays.
 
-    def note(tx: Transaction) -> None:
+    It returns whether nothing more is to be done, as ``begin`` would: whatever changes what is desired puts a message
+    of its own into the outbox.
+    """
+
+    def note(tx: Transaction) -> bool:
         locked = tx.handovers.lock(handover.id)
         if locked is None:
-            return
+            return True
         done = replace(locked, changed_at=tx.now(), **changes)
-        if done.state == "present" and locked.version != handover.version:
+        is_old = locked.version != handover.version
+        if done.state == "present" and is_old:
             # What was written is that of before, such as a note.
             done = replace(done, state="outdated")
         integration = tx.integrations.get(locked.account_id, locked.integration_id)
         if integration is not None and integration.state == "ended":
             done = settled(done)
+        is_over = is_old or next_step(done.desired, done.state, done.cause) == "none"
+        if is_over and done.busy_by == handover.busy_by:
+            # A removal does not wait for the other messages of this turn.
+            done = replace(done, busy_by=None, busy_until=None)
         tx.handovers.put(done)
         if event is not None:
             log_handover(tx, event, locked, more=more)
             tx.integrations.succeeded(handover.integration_id, tx.now())
+        return is_over
 
     return note
