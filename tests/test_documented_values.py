@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 #: Codes of refusals that no request over REST gets: of commands, of the console, and of what a restore writes.
 NOT_OVER_REST = {
-    "already_set", "approval_needed", "came_from_another", "id_taken", "moved", "name_arrives", "name_taken",
+    "already_set", "approval_needed", "came_from_another", "id_taken", "moved", "moving", "name_arrives", "name_taken",
     "no_move", "not_done", "other_target", "region", "same_vault", "taken_over",
 }  # fmt: skip
 #: By page: the types whose values a reader of it must know.

@@ -61,6 +61,13 @@ PARTS = {
     ("AccountMoves", "LogPublisher"): "the log is read to its end before an account leaves",
     ("AccountMoves", "PublishEvents"): "the log is read to its end before an account leaves",
     ("AccountMoves", "FollowLog"): "the log is read to its end before an account leaves",
+    (
+        "AccountMoves",
+        "SingletonJobs",
+    ): "a worker may write the objects of an account that arrives at the same time",
+    ("AccountMoves", "WriteDueManifests"): "a restore where an account arrives needs its objects",
+    ("AccountMoves", "WriteAccountObjects"): "a restore where an account arrives needs its objects",
+    ("AccountMoves", "WriteTombstones"): "a restore where an account arrives needs its objects",
     ("Calls", "PauseRecordings"): "a pause is one of a call, whose routes reach it there",
     ("ExecuteRequests", "Receipts"): "a package has the receipts of earlier requests",
     ("Outages", "ReadinessProbe"): "work that needs a part of the vault begins once that part answers",

@@ -21,8 +21,8 @@ from vault.domain.notices.notice import language_tag
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_envelope import Envelope, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts
-from vault.domain.stored.departure import read_departure
 from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.move_object import read_move
 from vault.domain.stored.request_rows import decode_request_envelope
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.domain.stored.vault_facts import decode_vault
@@ -139,7 +139,7 @@ ROWS = [
         "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
         "closing act": partial(decode_act, batch="evt_1"), "request object": decode_request_envelope,
         "vault object": decode_vault, "openbao reply": openbao._data, "marker": _marker,
-        "departure": text(partial(read_departure, location="moved/a")),
+        "move object": text(partial(read_move, location="moved/a")),
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
     _row("receipt", verify_receipt, JSON, within(b'{"key":"', TEXT, b'"}\n')),

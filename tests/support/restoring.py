@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.crm import NOTEBOOKS
 from tests.servers.postgresql import PostgresqlServer, name_of
-from tests.support.service_house import SIGNER, House
+from tests.support.service_house import House
 from vault.composition.adapters import Adapters
 from vault.composition.services import build_vault
 from vault.crm.registry import SYSTEMS
@@ -63,7 +63,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "threads": threads,
         "ring": AccountKeyRing(house.root_key, WrappedKeyRows(database)),
         "root_key": house.root_key,
-        "signer": SIGNER,
+        "signer": house.vault.moves.here.signer,
     }
     try:
         vault = build_vault(read_settings({}), Adapters(**parts))

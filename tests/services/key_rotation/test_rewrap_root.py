@@ -22,6 +22,7 @@ from vault.services.accounts.accounts import Accounts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, may_make_root_key
+from vault.services.shared.move_objects import MoveObjects
 from vault.tlog.key_statement import open_statement
 
 URL = "https://vault.example"
@@ -65,6 +66,7 @@ class Site:
             database=database or self.database,
             objects=self.objects,
             signer=SIGNER,
+            move_objects=MoveObjects(database=self.database, objects=self.objects, signer=SIGNER),
             current_root_key=current,
             previous_root_key=previous,
         )

@@ -40,7 +40,7 @@ from vault.services.backup.restore_replay import replay, restrict_unredacted
 from vault.services.backup.restore_scope import Scope, changed_names
 from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
 from vault.services.closing_acts.journal import Journal, PermanentActs
-from vault.services.shared.departures import Departures
+from vault.services.shared.move_objects import MoveObjects
 
 #: Events whose content was only in the lost database.
 _LOST: Mapping[str, str] = {
@@ -66,7 +66,7 @@ class Restore:
     anchor: Anchor
     clock: Clock
     unnamed: RestoreUnnamed
-    departures: Departures
+    move_objects: MoveObjects
 
     async def __call__(self, *, actor: str, progress: ProgressCallback = no_progress) -> Report:
         """Restore; return a report of what was restored and what was not.
@@ -102,11 +102,20 @@ class Restore:
                 pass
             with suppress(Unavailable):  # Otherwise a worker anchors it.
                 await self.anchor.extend()
-        elif not await self.unnamed.any_due():
+        elif not await self._bring_in_moves(report) and not await self.unnamed.any_due():
             raise Refused("There is nothing to restore: the database is as recent as the object store.")
         # The vault serves again. What follows is not named by any event, so its cost grows with the archive.
         await self.unnamed(report, progress, actor=actor)
         return report
+
+    async def _bring_in_moves(self, report: Report) -> bool:
+        """Bring in moves that the database lacks: their objects could not be used before. Return whether any does."""
+        moves = await self.move_objects.stored()
+        if not await self.move_objects.are_lacking(moves):
+            return False
+        report.findings += moves.findings
+        await self.move_objects.bring_in(moves)
+        return True
 
     async def _missing(self, scope: Scope | None, report: Report) -> Sequence[Act]:
         """Return the closing acts that the database lacks, and add their subjects to the scope."""
@@ -147,8 +156,9 @@ class Restore:
             names=by_account(names),
         )
         recordings = self.unnamed.recordings
-        left = await self.departures.moves()
-        await accounts.bring_in(divergence, acts, report, progress, actor=actor)
+        moves = await self.move_objects.stored()
+        report.findings += moves.findings
+        await accounts.bring_in(divergence, acts, report, progress, actor=actor, left=moves.left)
         await recordings.tombstones(divergence.named, report, progress)
         ids = await recordings.manifests(divergence, report, progress)
         await accounts.refuse_in_flight(report)
@@ -159,8 +169,7 @@ class Restore:
                 lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
         await restrict_unredacted(self.database, divergence, report)
-        for move in left:
-            await self.departures.take_out(move)
+        await self.move_objects.bring_in(moves)
         report.add("acts", len(acts))
         await close_entered(self.database, divergence.own.available, acts, report, actor=actor)
         return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from vault.database.account_object import AccountObject
@@ -61,10 +61,15 @@ class RestoreAccounts:
         progress: ProgressCallback,
         *,
         actor: str,
+        left: Collection[str] = (),
     ) -> None:
-        """Restore every account, and its recording switch from both histories and the journal."""
+        """Restore every account, and its recording switch from both histories and the journal.
+
+        Those that ``left`` the vault have no object once what was left of them is destroyed.
+        """
         names, offs = self.names, _offs(acts)
-        account_ids = sorted({*names, *offs, *divergence.lost.switch, *divergence.lost.changed})
+        lost = {*offs, *divergence.lost.switch, *divergence.lost.changed}.difference(left)
+        account_ids = sorted({*names, *lost})
         for number, account_id in enumerate(account_ids, 1):
             changes = await self._bring_in(account_id, names.get(account_id, ()), divergence, report)
             if changes is not None:

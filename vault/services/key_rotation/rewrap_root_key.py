@@ -1,4 +1,4 @@
-"""Migrate to a new root key: rewrap every account key and the log key.
+"""Migrate to a new root key: rewrap every account key, the log key, and the keys of vaults that accounts came from.
 
 A wrapped key shows which root key wrapped it, so progress is in the wrapped keys, and a crash loses nothing: a key
 that unwraps under the new root key is done. The end is one transaction: it compares all wrapped keys with those
@@ -28,10 +28,11 @@ from vault.services.node.vault_identity import (
     write_vault_object,
 )
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.move_objects import MoveObjects
 from vault.tlog.key_statement import KeyStatement, sign_statement
 from vault.tlog.note import Signer
 
-#: Wrapped keys by name: an account id and a version, or the log key's name.
+#: Wrapped keys by name: an account id and a version, which is 0 for the key of the vault it came from; or the log's.
 _Wrapped = Mapping[tuple[str, int], bytes]
 #: Keys rewrapped concurrently.
 _CONCURRENCY: Final = 8
@@ -45,6 +46,7 @@ class RewrapRootKey:
     database: Database
     objects: ObjectStore
     signer: Signer
+    move_objects: MoveObjects
     #: The new root key.
     current_root_key: RootKey
     #: The root key to retire; None without a migration.
@@ -59,6 +61,7 @@ class RewrapRootKey:
                 "VAULT_PREVIOUS_ROOT_KEY_URL to the previous one, restart every node, and repeat.",
                 reasons=("no_move",),
             )
+        await self.database.read(_refuse_on_the_way)
         seen: dict[tuple[str, int], bytes] = {}
         for _ in range(_TRIES):
             current = await self.database.read(_wrapped)
@@ -78,29 +81,41 @@ class RewrapRootKey:
     async def _move(self, vault_id: str, name: tuple[str, int], wrapped: bytes, previous: RootKey) -> bytes:
         """Rewrap a key under the new root key if necessary; return the wrapped key."""
         account_id, version = name
-        context = bound.of_log_key(vault_id) if name == _LOG else bound.of_account_key(account_id, version)
+        context = _context(vault_id, account_id, version)
         try:
             await self.current_root_key.unwrap(wrapped, context)
         except Tampered:
             secret = await previous.unwrap(wrapped, context)
         else:
+            await self._store_peer(account_id, version)
             return wrapped
         rewrapped = await self.current_root_key.wrap(secret, context)
 
         def replace(tx: Transaction) -> None:
             if name == _LOG:
                 tx.metadata.replace({LOG_KEY: rewrapped})
+            elif version == _PEER:
+                tx.account_moves.replace_peer_key(account_id, old=wrapped, new=rewrapped)
             else:
                 tx.rotations.replace_wrapped_key(account_id, version, old=wrapped, new=rewrapped)
 
         await self.database.write(replace)
+        await self._store_peer(account_id, version)
         return rewrapped
+
+    async def _store_peer(self, account_id: str, version: int) -> None:
+        """Store the key of the vault that an account came from as it is now: a restore here needs it."""
+        if account_id and version == _PEER:
+            move = await self.database.read(lambda tx: tx.account_moves.of(account_id))
+            if move is not None:
+                await self.move_objects.put(move)
 
     def _end(self, tx: Transaction, vault_id: str, seen: _Wrapped, actor: str) -> bytes | None:
         """Compare all wrapped keys, log the event and replace the proof; None if a key was not seen."""
         proof = tx.metadata.get(NEXT_PROOF)
         if proof is None or any(seen.get(name) != wrapped for name, wrapped in _wrapped(tx).items()):
             return None
+        _refuse_on_the_way(tx)
         version = int(tx.metadata.get(ROOT_VERSION) or b"1")
         now = tx.now()
         statement = sign_statement(
@@ -123,6 +138,20 @@ class RewrapRootKey:
 
 
 _LOG: Final = ("", 0)
+_PEER: Final = 0
+
+
+def _context(vault_id: str, account_id: str, version: int) -> bound.Context:
+    if not account_id:
+        return bound.of_log_key(vault_id)
+    return bound.of_peer_key(account_id) if version == _PEER else bound.of_account_key(account_id, version)
+
+
+def _refuse_on_the_way(tx: Transaction) -> None:
+    """Raise Refused for an account between two vaults: the other one keeps its keys under the previous root key."""
+    if tx.account_moves.on_the_way():
+        text = "An account is on its way to another vault. Run `callvault move-account` again, then repeat."
+        raise Refused(text, reasons=("moving",))
 
 
 def _where(tx: Transaction) -> tuple[str, bool]:
@@ -133,5 +162,6 @@ def _where(tx: Transaction) -> tuple[str, bool]:
 def _wrapped(tx: Transaction) -> _Wrapped:
     """Return everything that a root key wraps, except the proof."""
     keys = dict(tx.rotations.wrapped_keys())
+    keys |= {(account_id, _PEER): wrapped for account_id, wrapped in tx.account_moves.peer_keys().items()}
     log_key = tx.metadata.get(LOG_KEY)
     return keys if log_key is None else keys | {_LOG: log_key}

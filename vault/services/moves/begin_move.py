@@ -110,7 +110,7 @@ class BeginMove:
 
     def _note_there(self, tx: Transaction, move: Move) -> None:
         known = tx.account_moves.of(move.account_id)
-        if move.phase in GONE and known is not None:
+        if move.phase in GONE and (known is not None or move.statement is not None):
             return
         if known is not None and (known.phase is not Phase.ARRIVING or known.run > move.run):
             raise _taken_over()

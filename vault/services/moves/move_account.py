@@ -67,8 +67,7 @@ class MoveAccount:
             # What became complete between the last copy and the cut: objects never change.
             await self._copy(move)
             move = await self._arrive(move, actor)
-            # With the statement: what a restore knows of the account leads to it.
-            await self.here.departures.put(move)
+        await self._store(move)
         return move
 
     async def _copy(self, move: Move) -> None:
@@ -76,25 +75,44 @@ class MoveAccount:
 
     async def _stay_away(self, move: Move) -> None:
         """See to it that no restore here brings the account back: the store and the anchored log say that it left."""
-        await self.here.departures.put(move)
+        await self.here.move_objects.put(move)
         await self.here.head()
         await self.here.log.anchor.extend()
 
     async def _arrive(self, move: Move, actor: str) -> Move:
         """Put the account in place at the other vault, and sign what both logs say."""
         account_id = move.account_id
-        wrapped_peer_key = await self.there.root_key.wrap(
-            self.here.as_peer.wrapped_form(), bound.of_peer_key(account_id)
-        )
-        wrapped = await self.carry.rewrapped(account_id)
-        note = await self._statement(move)
+        came = await self.there.database.read(lambda tx: tx.account_moves.of(account_id))
+        if came is None or came.phase is not Phase.ARRIVED or came.statement is None:
+            came = await self._as_arrived(replace(move, statement=await self._statement(move)))
+            # Before it is there: a restore there must know where what was given out before comes from.
+            await self.there.move_objects.put(came)
+            came = await self._put_in_place(came, move.rows_digest or "", actor)
+        done = replace(move, statement=came.statement)
+        await self.here.database.write(lambda tx: tx.account_moves.put(done))
+        _LOG.info("move.arrived", account_id=account_id)
+        return done
 
-        def arrive(tx: Transaction) -> bytes:
+    async def _as_arrived(self, move: Move) -> Move:
+        """Return the move as the other vault knows it once the account is there."""
+        wrapped = await self.there.root_key.wrap(
+            self.here.as_peer.wrapped_form(), bound.of_peer_key(move.account_id)
+        )
+        return replace(
+            move, phase=Phase.ARRIVED, peer_url=self.here.urls.public_url, peer_cell=self.here.urls.cell,
+            wrapped_peer_key=wrapped, destroy_at=None,
+        )  # fmt: skip
+
+    async def _put_in_place(self, came: Move, digest: str, actor: str) -> Move:
+        """Put the rows in place; return the move as the other vault knows it. Raises Tampered."""
+        account_id, statement = came.account_id, came.statement or b""
+        wrapped = await self.carry.rewrapped(account_id)
+
+        def arrive(tx: Transaction) -> Move:
             known = tx.account_moves.of(account_id)
             if known is not None and known.phase is Phase.ARRIVED and known.statement is not None:
-                return known.statement
-            kept = digest_of(tx.moving_rows.kept_digests(account_id))
-            if not hmac.compare_digest(kept, move.rows_digest or ""):
+                return known
+            if not hmac.compare_digest(digest_of(tx.moving_rows.kept_digests(account_id)), digest):
                 raise Tampered(
                     "The other vault does not keep the rows that left here. Restore its database first."
                 )
@@ -106,20 +124,33 @@ class MoveAccount:
             tx.events.append(
                 AccessEvent(
                     type="account.arrived", at=tx.now(), account_id=account_id, actor=actor,
-                    evidence=hashlib.sha256(note).hexdigest(),
+                    evidence=hashlib.sha256(statement).hexdigest(),
                 )
             )  # fmt: skip
-            there = replace(
-                move, phase=Phase.ARRIVED, peer_url=self.here.urls.public_url, peer_cell=self.here.urls.cell,
-                statement=note, wrapped_peer_key=wrapped_peer_key, destroy_at=None,
-            )  # fmt: skip
-            tx.account_moves.put(there)
-            return note
+            tx.account_moves.put(came)
+            return came
 
-        done = replace(move, statement=await self.there.database.long(arrive, writes=True))
-        await self.here.database.write(lambda tx: tx.account_moves.put(done))
-        _LOG.info("move.arrived", account_id=account_id)
-        return done
+        return await self.there.database.long(arrive, writes=True)
+
+    async def _store(self, move: Move) -> None:
+        """See to it that restores at both vaults know where the account is, and that one there brings it back.
+
+        Only then is it safe that what is left here is destroyed.
+        """
+        # With the statement: what a restore here knows of the account leads to it.
+        await self.here.move_objects.put(move)
+        await self.progress("writing what a restore needs", 0, 0)
+        account_id = move.account_id
+        came, is_there = await self.there.database.read(
+            lambda tx: (tx.account_moves.of(account_id), tx.accounts.find(account_id) is not None)
+        )
+        if came is None and is_there:
+            # A restore there had lost it.
+            came = await self._as_arrived(move)
+            await self.there.database.write(lambda tx: tx.account_moves.put(came))
+        if came is not None:
+            await self.there.move_objects.put(came)
+        await self.there.store(account_id)
 
     async def _statement(self, move: Move) -> bytes:
         """Return what both logs sign: where the log here ends, and what the other vault keeps."""

@@ -79,6 +79,16 @@ class ObjectStoreRows(Rows):
         for work in (Work.MANIFESTS, Work.TOMBSTONES, Work.ACCOUNT_OBJECTS, Work.CLOSING_ACTS):
             wake(self._db, work)
 
+    def is_written(self, account_id: str) -> bool:
+        """Return whether nothing of an account is due; also of one that is not here."""
+        recording = select(recordings.c.id).where(
+            recordings.c.account_id == account_id, recordings.c.manifest_due
+        )
+        account = select(accounts.c.id).where(
+            accounts.c.id == account_id, accounts.c.revision != accounts.c.written_revision
+        )
+        return not self._db.execute(select(or_(recording.exists(), account.exists()))).scalar_one()
+
     def count_due(self) -> int:
         """Return the number of manifests, tombstones and account objects to write, at most 10,000 per kind."""
         number = 0

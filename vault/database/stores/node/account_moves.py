@@ -1,8 +1,8 @@
 """The moves of accounts that this vault knows, and where addresses of accounts that left lead."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import RowMapping, delete, func, select
+from sqlalchemy import RowMapping, delete, func, select, update
 
 from vault.database.schema.moves import account_moves, moved_addresses
 from vault.database.sql.dialect import insert_for, insert_new
@@ -52,6 +52,23 @@ class AccountMoveRows(Rows):
         one = select(func.min(_M.account_id)).where(_M.phase == Phase.ARRIVED).group_by(_M.peer_url)
         rows = self._db.execute(select(account_moves).where(_M.account_id.in_(one))).mappings()
         return [move for row in rows if (move := _move(row)) is not None]
+
+    def on_the_way(self) -> bool:
+        """Return whether an account has left and is not known to have arrived."""
+        query = select(_M.account_id).where(_M.phase == Phase.MOVED, _M.statement.is_(None))
+        return self._db.execute(query.limit(1)).first() is not None
+
+    def peer_keys(self) -> Mapping[str, bytes]:
+        """Return the wrapped keys of other vaults, by the account that came from there."""
+        rows = self._db.execute(
+            select(_M.account_id, _M.wrapped_peer_key).where(_M.wrapped_peer_key.is_not(None))
+        )
+        return {row.account_id: row.wrapped_peer_key for row in rows}
+
+    def replace_peer_key(self, account_id: str, *, old: bytes, new: bytes) -> None:
+        """Compare-and-swap the wrapped key of another vault, for a change of the root key."""
+        same = (_M.account_id == account_id) & (_M.wrapped_peer_key == old)
+        self._db.execute(update(account_moves).where(same).values(wrapped_peer_key=new))
 
     def put(self, move: Move) -> None:
         """Insert a move, or replace what is known of it."""
