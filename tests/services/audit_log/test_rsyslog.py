@@ -38,6 +38,17 @@ def rsyslog(place: Place) -> Iterator[subprocess.Popen[bytes]]:
             process.terminate()
 
 
+def leaves(place: Place) -> list[int]:
+    """Return the indexes of the leaves that rsyslog wrote, in the order of the file."""
+    return [one["index"] for one in taken(place) if "index" in one]
+
+
+async def until_written(place: Place, number: int) -> None:
+    """Wait until rsyslog has written so many leaves: it ends a connection when it has read, and writes later."""
+    while len(leaves(place)) < number:
+        await asyncio.sleep(0.01)
+
+
 def taken(place: Place) -> list[dict[str, Any]]:
     """Return what rsyslog wrote, but for a line in which it was killed."""
     found = []
@@ -78,7 +89,7 @@ async def killed_after(place: Place, process: subprocess.Popen[bytes], number: i
 
     The vault sees the end of the connection alone, as if rsyslog had read everything and died before it wrote that.
     """
-    before = len(taken(place))
+    before = len(leaves(place))
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, on = await asyncio.open_connection("localhost", place.port)
@@ -90,8 +101,7 @@ async def killed_after(place: Place, process: subprocess.Popen[bytes], number: i
                 on.write(data)
                 await on.drain()
             elif process.poll() is None:
-                while len(taken(place)) == before:
-                    await asyncio.sleep(0.01)
+                await until_written(place, before + 1)
                 process.kill()
                 process.wait()
         await answers
@@ -113,20 +123,19 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 async def test_rsyslog_is_killed_in_the_middle_of_a_batch(house: House, place: Place):
     """What it had of the batch comes again, with the same indexes, and nothing is left out."""
     require("rsyslogd", install="apt-get install rsyslog rsyslog-openssl")
-    await happen(house, 30)
+    first = await happen(house, 30)
     with rsyslog(place) as process:
         await until_it_listens(place)
         await place.job(house)()
+        await until_written(place, first)
         size = await happen(house, 900)
         async with killed_after(place, process, 150_000) as through:
             job = through.job(house)
             await job()
     assert job._failures.count == 1
-    had = {one["index"] for one in taken(place) if "index" in one}
-    assert 30 < len(had) < size
+    assert first < len(leaves(place)) < size
     with rsyslog(place):
         await until_it_listens(place)
         await place.job(house)()
     check(taken(place), size)
-    indexes = [one["index"] for one in taken(place) if "index" in one]
-    assert len(indexes) > len(set(indexes)) == size
+    assert len(leaves(place)) > len(set(leaves(place))) == size
