@@ -156,6 +156,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_player_controls.py": "Chromium",
     "journeys/test_player_notes.py": "Chromium",
     "journeys/test_player_looks.py": "Chromium",
+    "journeys/test_player_removed.py": "Chromium",
     "journeys/test_process_memory.py": "processes that read another's memory",
     "journeys/test_restore.py": "vaults that are lost and restored",
     "journeys/test_simulated_providers.py": "every provider",

@@ -24,6 +24,7 @@ from vault.domain.notices.notice import Notice, text_digest
 from vault.domain.playback.link import Link, Session, plays_without_right
 from vault.domain.recordings.media import Waveform, read_waveform
 from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.recordings.removed import RemovedRange, removed_ranges
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
 from vault.ports.clock import Clock
@@ -71,6 +72,8 @@ class ShownCall:
     may_download: bool
     #: False if the describer crashed.
     has_waveform: bool
+    #: Ranges of the audio that became silence, in order.
+    removed: tuple[RemovedRange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,25 +92,23 @@ class Player:
         link, keys, fact_rows, entries = await self.database.read(lambda tx: _rows(tx, session, recording))
         opened = await open_recording(self.ring, recording, keys)
         facts = await self._facts(opened, fact_rows)
+        evidence = [Evidence(canonical=opened.details().evidence)]
+        evidence += [open_entry(opened, row) async for row in paced(entries)]
         return ShownCall(
             listener=await open_listener(self.ring, link),
             direction=facts.direction,
             started_at=facts.started_at or recording.call_started_at,
-            notices=await self._notices(opened, entries),
+            notices=await self._notices(recording.account_id, evidence),
             may_download=link.download,
             has_waveform=recording.duration is not None,
+            removed=removed_ranges([entry.content for entry in evidence]),
         )
 
     async def _facts(self, opened: OpenedRecording, rows: Sequence[CallFactRow]) -> CallFacts:
         later_facts = await open_facts(self.ring, rows)
         return join_facts(opened.recording.call_ref, [opened.details().facts, *later_facts])
 
-    async def _notices(
-        self, opened: OpenedRecording, entries: Sequence[EvidenceRow]
-    ) -> tuple[ReceivedNotice, ...]:
-        account_id = opened.recording.account_id
-        evidence = [Evidence(canonical=opened.details().evidence)]
-        evidence += [open_entry(opened, row) async for row in paced(entries)]
+    async def _notices(self, account_id: str, evidence: Sequence[Evidence]) -> tuple[ReceivedNotice, ...]:
         # A dict removes duplicates and keeps the order.
         announced = {
             (event["party"], event["notice"]["id"]): event["notice"] for event in _announced(evidence)

@@ -7,6 +7,7 @@ import { loadWaveform } from "./levels.js";
 import { Notes } from "./notes.js";
 import { forget, keep, prune, recall, requested, resume } from "./place.js";
 import { Recovery } from "./recovery.js";
+import { Removed } from "./removed.js";
 import { Repeat } from "./repeat.js";
 import { Session } from "./session.js";
 import { connectVolume, toggleMute } from "./sound.js";
@@ -40,6 +41,7 @@ const source = new Source(audio, recovery);
 const repeat = new Repeat(() => recovery.position, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
 const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => recovery.position });
+const removed = new Removed($("removed"), $("removed-here"), waveform);
 new Heard(audio, address);
 // Who speaks when; null until the waveform is loaded.
 let turns = null;
@@ -281,6 +283,7 @@ function showPosition({ moving = !audio.paused } = {}) {
   }
   waveform.show(at, { moving });
   notes.follow();
+  removed.follow(at);
 }
 
 function showDuration() {

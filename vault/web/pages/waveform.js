@@ -6,6 +6,8 @@ import { View } from "./view.js";
 
 // What was not played yet.
 const FAINT = 0.38;
+// Of what was removed, in CSS pixels: the distance of two stripes, and the least width of a range.
+const STRIPE = 8, MIN_STRIPES = 3;
 
 export class Waveform {
   /** `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
@@ -21,6 +23,7 @@ export class Waveform {
     this.muted = this.lanes.map(() => false);
     this.marked = { from: null, to: null };
     this.notes = [];
+    this.removed = [];
     this.position = 0;
     this.dragged = null;
     this.view = new View(overview, () => this.shape());
@@ -62,6 +65,12 @@ export class Waveform {
   /** Marks the moments of the listener's notes, in seconds. */
   setNotes(moments) {
     this.notes = moments;
+    this.draw();
+  }
+
+  /** Stripes ranges that were removed: `from` and `to` in seconds, and `channels` from 0. */
+  setRemoved(ranges) {
+    this.removed = ranges;
     this.draw();
   }
 
@@ -162,6 +171,7 @@ export class Waveform {
     const at = this.view.shareOf(this.dragged ?? this.position) * this.width;
     paint.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     paint.clearRect(0, 0, this.width, this.height);
+    this.drawRemoved(paint);
     this.drawMarked(paint);
     this.shapes.forEach((bars, index) => {
       // The stylesheet has the colours for light and dark mode.
@@ -207,5 +217,36 @@ export class Waveform {
     if (to !== null) paint.fillRect(x, 0, (this.view.shareOf(to) * this.width) - x, this.height);
     paint.globalAlpha = 1;
     for (const edge of [from, to ?? from]) paint.fillRect(this.view.shareOf(edge) * this.width - 1, 0, 2, this.height);
+  }
+
+  /** Stripes what was removed, in the lanes of its channels; a short range stays visible. */
+  drawRemoved(paint) {
+    if (!this.removed.length) return;
+    const stripes = paint.createPattern(this.stripes(), "repeat");
+    const height = this.height / this.lanes.length;
+    paint.fillStyle = stripes;
+    for (const { from, to, channels } of this.removed) {
+      const x = this.view.shareOf(from) * this.width, end = this.view.shareOf(to) * this.width;
+      if (end < 0 || x > this.width) continue;
+      for (const lane of channels) {
+        const top = Math.min(lane, this.lanes.length - 1) * height;
+        paint.fillRect(x, top, Math.max(MIN_STRIPES, end - x), height);
+      }
+    }
+  }
+
+  /** Returns a tile of diagonal stripes in the colour of the text. */
+  stripes() {
+    const tile = document.createElement("canvas"), paint = tile.getContext("2d");
+    tile.width = tile.height = STRIPE;
+    paint.strokeStyle = getComputedStyle(this.slider).color;
+    paint.globalAlpha = 0.5;
+    paint.lineWidth = 2;
+    for (const shift of [-STRIPE, 0, STRIPE]) {
+      paint.moveTo(shift - 1, STRIPE + 1);
+      paint.lineTo(shift + STRIPE + 1, -1);
+    }
+    paint.stroke();
+    return tile;
   }
 }

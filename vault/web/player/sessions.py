@@ -26,6 +26,7 @@ from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import DEFAULT, language_of, spoken_length, texts_of
 from vault.web.player.own_notes import Author, Mistake, ShownNotes, author_of, notes_of
+from vault.web.player.removed import shown_ranges
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.playback.links import HeardIn, SessionOut
 from vault.web.schemas.recordings.recordings import WaveformOut
@@ -227,6 +228,7 @@ def player_page(
         audio=f"{path}/audio{extension(_played(recording))}",
         channels=channels_of(recording, call.direction, language),
         length=spoken_length(recording.duration, language),
+        removed=shown_ranges(call.removed, language, with_reason=author is not None),
         speeds=[(speed, speed.replace(".", texts["units"]["decimal"])) for speed in _SPEEDS],
         place=_place(found.link),
         seconds_left=max(0, int((session.ends_at - now).total_seconds())),
