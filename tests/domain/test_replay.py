@@ -49,6 +49,16 @@ def test_what_was_taken_back_is_kept():
     assert replay.leaves == 10
 
 
+def test_what_was_removed_on_arrival_is_not_removed_again():
+    """A database without that has no older audio of the recording, so nothing in it has to be replaced."""
+    replay = replayed(
+        ("recording.redacted", {"recording_id": "rec_1", "result": "on_arrival", "evidence": "aa"}),
+        ("recording.redacted", {"recording_id": "rec_2", "evidence": "bb"}),
+        ("recording.redacted", {"recording_id": "rec_2", "evidence": "cc"}),
+    )
+    assert replay.redacted == {"rec_2": {"bb", "cc"}}
+
+
 @pytest.mark.parametrize(
     "leaf", [b"", b"[]", b"{}", b'{"type":"switch.changed","at":"x"}', b"\xff", b"[" * 99999]
 )

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.recordings.test_card_data import service as card_data
+from tests.services.recordings.test_card_numbers_removed import BODY as CALL
+from tests.services.recordings.test_card_numbers_removed import arrived, is_clean
 from tests.services.recordings.test_redact import redact, speech, stored
 from tests.services.recordings.test_redact_ends import SPAN, without_span
 from tests.support.parties import ME
@@ -115,3 +118,34 @@ async def test_without_the_manifest_of_it_nobody_hears_the_old_audio(
         row = await late.row(recording_id)
     assert (row.state, row.restricted) == (State.AVAILABLE, True)
     assert any(recording_id in finding for finding in report.findings)
+
+
+async def test_what_arrived_without_its_card_number_comes_back_so(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """Its first manifest has the new audio, and nothing else was ever heard: it is available, and not restricted."""
+    recording_id = await arrived(house)
+    heard = await house.heard(recording_id)
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
+        assert await new.heard(recording_id) == heard
+        assert not (await new.row(recording_id)).restricted
+        assert (await new.vault.backup.fsck(sample=0, rate=0)).findings == []
+
+
+async def test_a_database_of_before_the_arrival(house: House, tmp_path: Path, threads: Threads):
+    """It has the row and the object of the audio that arrived: the manifest puts the new audio in the place of both."""
+    house.step_by_step()
+    await card_data(house).set_policy(house.account.id, "redact", **ME)
+    recording_id = (await house.announce(body=CALL)).recording_id
+    assert await house.vault.jobs.ingest()
+    assert await house.state(recording_id) is State.STORED
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    assert await house.vault.jobs.describe()
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert (await late.vault.backup.restore(actor="operator")).findings == []
+        assert is_clean(await late.heard(recording_id))
+        assert not (await late.row(recording_id)).restricted

@@ -18,7 +18,7 @@ from tests.support.service_house import House
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.redaction import SpanMeasures
 from vault.domain.stored.manifest import decode_manifest
-from vault.errors import Unavailable
+from vault.errors import Refused, Unavailable
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
@@ -129,12 +129,21 @@ async def test_a_hold_keeps_the_audio_that_arrived_out_of_reach(either: House):
     recording_id = await arrived(either)
     row = await either.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.QUARANTINED, "card_number_left")
+    waiting = await proposals(either)
+    assert sorted((one.digits.kind, one.in_quarantine) for one in waiting) == [
+        ("card_number", True),
+        ("digits", True),
+    ]
+    with pytest.raises(Refused):
+        await service(either).accept(either.account.id, recording_id, waiting[0].id, reason="r", **ME)
     assert either.audio_objects() == sorted(row.locations)
     assert "recording.redacted" not in await either.events(recording_id)
     assert [entry["kind"] for entry in await said(either, recording_id)] == ["gate"]
     await either.vault.recordings.quarantine.release(either.account.id, recording_id, reason="r", **ME)
     assert await either.heard(recording_id) == BODY
-    assert sorted(one.digits.kind for one in await proposals(either)) == ["card_number", "digits"]
+    released = await proposals(either)
+    assert sorted(one.digits.kind for one in released) == ["card_number", "digits"]
+    assert not any(one.in_quarantine for one in released)
 
 
 async def test_what_cannot_be_proved_waits_for_a_person(house: House, monkeypatch: pytest.MonkeyPatch):
@@ -148,6 +157,9 @@ async def test_what_cannot_be_proved_waits_for_a_person(house: House, monkeypatc
     recording_id = await arrived(house)
     row = await house.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.QUARANTINED, "card_number_left")
+    assert len(await proposals(house)) == 2
+    await house.vault.recordings.quarantine.refuse(house.account.id, recording_id, reason="r", **ME)
+    assert await proposals(house) == []
     assert house.audio_objects() == sorted(row.locations)
 
 

@@ -66,6 +66,8 @@ class Proposal:
     recording_id: str
     digits: FoundDigits
     found_at: datetime
+    #: Whether a list found its recording in quarantine: nothing is removed from it before somebody releases it.
+    in_quarantine: bool = False
 
 
 def proposals_of(recording: Recording, found: Sequence[FoundDigits], *, at: datetime) -> list[Proposal]:

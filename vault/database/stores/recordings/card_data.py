@@ -1,6 +1,8 @@
 """Policies on card data in audio, and proposals to remove it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, delete, insert, select
@@ -15,6 +17,8 @@ from vault.domain.recordings.recording import State
 from vault.domain.recordings.redaction import Span
 
 _P = redaction_proposals.c
+#: Recordings in these states have audio that somebody may hear, now or after a release.
+_LISTED: Final = (State.AVAILABLE, State.QUARANTINED)
 
 
 class CardDataRows(Rows):
@@ -51,20 +55,26 @@ class CardDataRows(Rows):
     def page(
         self, account_id: str, *, recording_id: str | None, after: str | None, limit: int
     ) -> Sequence[Proposal]:
-        """Return a page of the proposals on available recordings of an account, or on one of them, by id."""
-        mine = (_P.account_id == account_id) & (recordings.c.state == State.AVAILABLE)
+        """Return a page of the proposals on recordings of an account, available or in quarantine, or on one of them.
+
+        By id.
+        """
+        mine = (_P.account_id == account_id) & recordings.c.state.in_(_LISTED)
         if recording_id is not None:
             mine &= _P.recording_id == recording_id
         if after is not None:
             mine &= _P.id > after
         query = (
-            select(redaction_proposals)
+            select(redaction_proposals, recordings.c.state)
             .join(recordings, recordings.c.id == _P.recording_id)
             .where(mine)
             .order_by(_P.id)
             .limit(limit)
         )
-        return [_proposal(row) for row in self._db.execute(query).mappings()]
+        return [
+            replace(_proposal(row), in_quarantine=row["state"] == State.QUARANTINED)
+            for row in self._db.execute(query).mappings()
+        ]
 
     def delete(self, proposal_id: str) -> None:
         """Delete a proposal."""

@@ -40,6 +40,8 @@ class ProposalOut(BaseModel):
     begin: Annotated[float, Field(alias="from")]
     end: Annotated[float, Field(alias="to")]
     found_at: MomentOut
+    #: Whether its recording waits in quarantine: release it first, then remove what was found.
+    in_quarantine: bool
 
     @classmethod
     def of(cls, proposal: Proposal) -> "ProposalOut":
@@ -52,6 +54,7 @@ class ProposalOut(BaseModel):
             begin=digits.begin_ms / 1000,
             end=digits.end_ms / 1000,
             found_at=proposal.found_at,
+            in_quarantine=proposal.in_quarantine,
         )
 
 
