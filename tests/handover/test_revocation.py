@@ -12,8 +12,11 @@ from tests.support.handing import ME, call, follow, hand_over, logged, states
 from tests.support.restoring import copied, house_over, write_all
 from tests.support.service_house import LONG_AGO, House
 from vault.crm.registry import SYSTEMS
+from vault.database.account_parts.integrations import INTEGRATIONS
+from vault.database.account_parts.part import Target
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.handover import integrations
+from vault.database.transaction import Transaction
 from vault.domain.handover.integration import StoredIntegration
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.handover.credentials import IntegrationChange
@@ -53,6 +56,15 @@ def asked_to_revoke(peer: SimulatedCrm) -> list[int]:
     return [place for place, one in enumerate(peer.asked) if one.path == peer.tokens.revoke_path]
 
 
+async def publish(house: House) -> None:
+    """Publish the log, and write nothing else to the object store."""
+    publisher = house.vault.jobs.log_publisher
+    while await publisher.sequence():
+        pass
+    await replace(publisher, sign_interval=timedelta(0)).sign()
+    await replace(publisher, publish_interval=timedelta(0)).publish()
+
+
 @pytest.mark.parametrize("name", _REVOKED_AT)
 async def test_case_39_a_grant_is_revoked_after_the_last_removal(house: House, name: str):
     """What stands there is removed with the grant, then it is revoked, and nothing of it is kept."""
@@ -87,11 +99,7 @@ async def test_an_old_copy_that_learns_of_the_end_revokes_the_grant(
         house.account.id, (await stored(house)).id, removes=False, **ME
     )
     if is_published:
-        publisher = house.vault.jobs.log_publisher
-        while await publisher.sequence():
-            pass
-        await replace(publisher, sign_interval=timedelta(0)).sign()
-        await replace(publisher, publish_interval=timedelta(0)).publish()
+        await publish(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         await new.vault.backup.restore(actor="operator")
         assert (await stored(new)).state == "ended"
@@ -100,6 +108,52 @@ async def test_an_old_copy_that_learns_of_the_end_revokes_the_grant(
         is_granted = name == "zoho"
         assert await results(new) == (["revoked"] if is_granted else [])
         assert len(asked_to_revoke(peer)) == is_granted
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+async def test_an_old_copy_that_learns_of_the_revocation_does_not_ask_again(
+    house: House, tmp_path: Path, threads: Threads, has_ended: bool
+):
+    """The copy is from before the end, or has the grant that was kept; the log says that it was revoked since.
+
+    The account's object is that of before the revocation, as where nobody has written it since.
+    """
+    peer = await activated(house, _BY_NAME["zoho"])
+    before_end = copied(house, tmp_path / "before")
+    await end(house, removes=False)
+    await write_all(house)
+    old = copied(house, tmp_path / "old") if has_ended else before_end
+    await house.vault.jobs.revoke_grants.run()
+    await publish(house)
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        await new.vault.backup.restore(actor="operator")
+        assert (await stored(new)).state == "ended"
+        assert (await stored(new)).sealed == ""
+        await new.vault.jobs.revoke_grants.run()
+    assert len(asked_to_revoke(peer)) == 1
+
+
+async def test_an_old_object_does_not_bring_the_grant_back(house: House, threads: Threads):
+    """The row is of after the revocation, and the account's object, in each of its states, of before it."""
+    peer = await activated(house, _BY_NAME["zoho"])
+    older = [await stored(house)]
+    for removes in (True, False):
+        await house.vault.handover.integrations.end(house.account.id, older[0].id, removes=removes, **ME)
+        older.append(await stored(house))
+    assert [one.state for one in older] == ["active", "removing", "ended"]
+    await house.vault.jobs.revoke_grants.run()
+    revoked = await stored(house)
+
+    def set_again(tx: Transaction) -> None:
+        target = Target(db=tx.connection, account_id=house.account.id, keys={}, prompts={})
+        for one in older:
+            INTEGRATIONS.replace((one,), target)
+            INTEGRATIONS.add_lost((one,), target)
+
+    await house.database.write(set_again)
+    assert await stored(house) == revoked
+    await house.vault.jobs.revoke_grants.run()
+    assert len(asked_to_revoke(peer)) == 1
 
 
 async def test_a_revocation_is_tried_for_a_day(either: House):

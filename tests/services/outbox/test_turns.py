@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -251,3 +252,40 @@ async def test_a_success_beside_it_does_not_shorten_the_wait(either: House):
     shown = await destination(house)
     assert (shown.failures, shown.failing_since) == (0, None)
     assert shown.blocked_until - datetime.now(UTC) > timedelta(minutes=19)
+
+
+class _SecondHangs(Hanging):
+    """The second of two messages hangs, so that the first one ends before it."""
+
+    async def post(self, url: str, headers: Any, body: bytes) -> Answer:
+        """Answer the first once both have begun."""
+        if self.begun:
+            return await super().post(url, headers, body)
+        self.begun.append(headers["webhook-id"])
+        await until(lambda: len(self.begun) == PLACES)
+        return await self._inner.post(url, headers, body)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_success_beside_it_does_not_switch_on_what_is_gone(
+    either: House, monkeypatch: pytest.MonkeyPatch, is_late: bool
+):
+    """Two are on their way: one gets 410, the other is accepted, in the same transaction or in one after it."""
+    house, _ = probing(either)
+    house.outside.answer(A, Answer(status=410), Answer(status=204))
+    hanging = (_SecondHangs if is_late else Hanging)(house, "a")
+    house = with_outside(house, hanging)
+    monkeypatch.setattr(send_turn, "_PATIENCE", 0.02 if is_late else 60.0)
+    await put(house, probe(house, "first"), probe(house, "second"))
+    await house.vault.jobs.send_outbox()
+    await until(lambda: len(hanging.begun) == PLACES)
+    while is_late and (await destination(house)).disabled_at is None:
+        await asyncio.sleep(0.01)
+    hanging.let_go.set()
+    await send_due(house)
+    assert (await destination(house)).disabled_at is not None
+    await put(house, probe(house, "third"))
+    await send_due(house)
+    assert (len(sent(house)), await rows(house)) == (PLACES, [])
+    await house.database.write(lambda tx: tx.tree.settle())
+    assert (await house.events()).count("destination.disabled") == 1

@@ -14,6 +14,9 @@ from vault.domain.handover.integration import HandoverPolicy, StoredIntegration,
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
 
+#: Stages of an integration, in their order; none is ever undone.
+_OPEN, _ENDING, _ENDED, _REVOKED = range(4)
+
 
 class _Integrations(ListPart[StoredIntegration]):
     def read(self, source: Source) -> tuple[StoredIntegration, ...]:
@@ -26,10 +29,10 @@ class _Integrations(ListPart[StoredIntegration]):
         return decode_fields(StoredIntegration, fields, account_id=account_id)
 
     def replace(self, value: tuple[StoredIntegration, ...], target: Target) -> list[str]:
-        """Set the object's integrations; those that have ended in the rows, or are being ended, stay so."""
-        ending = _ending(target)
+        """Set the object's integrations; what is nearer to its end in the rows stays as it is."""
+        stages = _stages(target)
         for one in value:
-            if one.id not in ending or one.state in {"removing", "ended"}:
+            if _stage(one.state, one.sealed) >= stages.get(one.id, _OPEN):
                 put_integration(target.db, one)
         return []
 
@@ -38,11 +41,9 @@ class _Integrations(ListPart[StoredIntegration]):
 
         One that either side has ended is ended.
         """
-        i = integrations.c
-        mine = set(target.db.execute(select(i.id).where(i.account_id == target.account_id)).scalars())
-        ending = _ending(target)
+        stages = _stages(target)
         for one in value:
-            if one.id not in mine or (one.state in {"removing", "ended"} and one.id not in ending):
+            if one.id not in stages or _stage(one.state, one.sealed) > stages[one.id]:
                 put_integration(target.db, one)
         return []
 
@@ -71,7 +72,14 @@ def put_integration(db: DbConnection, integration: StoredIntegration) -> None:
             take_down_destinations(db, [destination])
 
 
-def _ending(target: Target) -> set[str]:
+def _stage(state: str, sealed: str) -> int:
+    """Return how near to its end an integration is: open, being ended, ended, and its grant revoked or given up."""
+    if state == "ended":
+        return _ENDED if sealed else _REVOKED
+    return _ENDING if state == "removing" else _OPEN
+
+
+def _stages(target: Target) -> Mapping[str, int]:
     i = integrations.c
-    mine = (i.account_id == target.account_id) & i.state.in_(["removing", "ended"])
-    return set(target.db.execute(select(i.id).where(mine)).scalars())
+    rows = target.db.execute(select(i.id, i.state, i.sealed).where(i.account_id == target.account_id))
+    return {row.id: _stage(row.state, row.sealed) for row in rows}

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-LostHandoverType = Literal["integration.removing", "integration.ended", "handover.sent", "handover.removed"]
+LostHandoverType = Literal[
+    "integration.removing", "integration.ended", "integration.revoked", "handover.sent", "handover.removed",
+]  # fmt: skip
 LOSES_HANDOVER: Final[tuple[LostHandoverType, ...]] = (
-    "integration.removing", "integration.ended", "handover.sent", "handover.removed",
+    "integration.removing", "integration.ended", "integration.revoked", "handover.sent", "handover.removed",
 )  # fmt: skip
 
 
@@ -27,13 +29,17 @@ class LostHandovers:
 
     #: Integrations that have ended or are being ended, and whether what they handed over is to be removed.
     ended: dict[str, bool] = field(default_factory=dict)
+    #: Those whose grants were revoked, or given up.
+    revoked: set[str] = field(default_factory=set)
     #: What was handed over and not removed since, by hand-over.
     handed_over: dict[str, HandedOver] = field(default_factory=dict)
 
     def take(self, event: Mapping[str, Any], at: datetime) -> None:
         """Add the next event."""
         integration_id, *more = event["result"].split("/")
-        if event["type"].startswith("integration."):
+        if event["type"] == "integration.revoked":
+            self.revoked.add(integration_id)
+        elif event["type"].startswith("integration."):
             self.ended[integration_id] = event["type"] == "integration.removing"
         elif event["type"] == "handover.removed":
             self.handed_over.pop(more[0], None)

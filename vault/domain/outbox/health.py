@@ -56,7 +56,12 @@ class Health:
         )
 
     def after_success(self, now: datetime) -> "Health":
-        """Return it after a message was accepted: it is healthy, but a wait that began meanwhile goes on."""
+        """Return it after a message was accepted: it is healthy, but a wait that began meanwhile goes on.
+
+        So does being switched off: what waited is deleted, and its account was told.
+        """
+        if self.disabled_at is not None:
+            return self
         is_waiting = self.blocked_until is not None and self.blocked_until > now
         return replace(HEALTHY, blocked_until=self.blocked_until) if is_waiting else HEALTHY
 

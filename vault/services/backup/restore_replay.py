@@ -1,6 +1,7 @@
 """Apply the changes that the log says to rows that exist already; closing acts are never undone."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -49,6 +50,7 @@ async def replay(
         *(partial(_delete_endpoint, id_) for id_ in replay.deleted_endpoints),
         *(partial(_hand_over, id_, handed_over) for id_, handed_over in replay.handover.handed_over.items()),
         *(partial(_end_integration, id_, removes) for id_, removes in replay.handover.ended.items()),
+        *(partial(_forget_grant, id_) for id_ in sorted(replay.handover.revoked)),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
         *(partial(end_access, lost) for lost in replay.lost_access.values()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
@@ -171,6 +173,13 @@ def _end_integration(integration_id: str, removes: bool, tx: Transaction) -> Non
     stored = tx.integrations.by_id(integration_id)
     if stored is not None and stored.state != "ended":
         end_integration(tx, stored, removes=removes, grant=stored.sealed)
+
+
+def _forget_grant(integration_id: str, tx: Transaction) -> None:
+    # As above. One that the log says to be revoked has ended before.
+    stored = tx.integrations.by_id(integration_id)
+    if stored is not None and stored.is_revoking:
+        tx.integrations.put(replace(stored, sealed=""))
 
 
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:

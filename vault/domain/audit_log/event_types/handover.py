@@ -54,7 +54,10 @@ HANDOVER_EVENTS: Final[Mapping[HandoverEvent, EventRules]] = {
     "integration.ended": _ENDS,
     "integration.needs_authorization": _of_account("it says how a system behaves, which is found again"),
     "integration.back_filled": _of_account("what it hands over has an entry each"),
-    "integration.revoked": _of_account("it has ended before, and its grant is kept for the revocation alone"),
+    # A database that lost it keeps the grant, and must not have it revoked again.
+    "integration.revoked": _of_account(
+        "it has ended before, and its grant is kept for the revocation alone", "leaf"
+    ),
     "handover.looked_up": _of_handover("Number of the other party looked up in another system"),
     # A database that lost it must know that something may stand there, so that it can be removed.
     "handover.sent": _of_handover("Handed over to another system", "leaf"),
