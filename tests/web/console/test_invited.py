@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.console import OWN
+from tests.support.console import OWN, nonce_of
 from tests.support.software_authenticator import SoftwareAuthenticator
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
@@ -69,6 +69,31 @@ def answer_of(http: httpx.Client, path: str, origin: str) -> str:
     """Return what a new device answers at the address of an invitation."""
     challenge = http.post(f"{path}/options").json()["challenge"]
     return SoftwareAuthenticator(origin=origin).make(decode_base64url(challenge))
+
+
+def test_the_page_of_an_address_says_who_invites_to_what(house: House):
+    """The name of a person and of the company; never that of a key, which is a thing of the account."""
+    tenant = Tenant.open(house.admin)
+    changed = house.admin.put(f"/v1/accounts/{tenant.name}", json={"name": "Acme <b>", "locale": "en"})
+    assert changed.status_code == 200, changed.text
+    _, path = address_of(house, tenant)
+    page = html.unescape(house.client().get(path).text)
+    assert "Ada, you are invited to the call recordings of Acme <b>." in page
+    assert "key_" not in page
+    member, path = address_of(house, tenant)
+    roles = house.admin.patch(member, json={"roles": ["admin"]})
+    assert roles.status_code == 200, roles.text
+    path = house.admin.post(f"{member}/invitations").json()["address"].partition("/console")[2]
+    ada = house.client(OWN)
+    origin = house.vault.sign_in.passkeys.proofs.site.origin
+    signed_in = ada.post(f"/console{path}", data={"answer": answer_of(ada, f"/console{path}", origin)})
+    assert signed_in.status_code == 303, signed_in.text
+    form = {"nonce": nonce_of(ada.get(f"/console/accounts/{tenant.name}/access/invitation"))}
+    form |= {"title": "Kim", "roles": "auditor"}
+    made = ada.post(f"/console/accounts/{tenant.name}/access/members", data=form)
+    (kims,) = re.findall(r"/console/invitation/[\w-]{43}", made.text)
+    shown = html.unescape(house.client().get(kims).text)
+    assert "Kim, Ada invites you to the call recordings of Acme <b>." in shown
 
 
 def test_a_name_that_is_too_long_is_told_and_not_cut(house: House):

@@ -46,6 +46,18 @@ def test_the_overview_counts_what_the_account_has(house: House):
     assert "Open requests" not in narrow
 
 
+def test_the_switch_says_what_is_lost_with_it(house: House):
+    """How many recordings of the quarantine are refused for good, with the way to decide on them first."""
+    tenant, _ = furnished(house)
+    page = sign_in(house, tenant.name).get(f"/console/accounts/{tenant.name}").text
+    said = re.search(r'<dialog id="switch-dialog".*?</dialog>', page, re.DOTALL)
+    assert said is not None
+    assert "3 recordings are in quarantine. They are refused for good" in said[0]
+    assert f'href="/console/accounts/{tenant.name}/quarantine"' in said[0]
+    empty = Tenant.open(house.admin)
+    assert 'id="lost"' not in sign_in(house, empty.name).get(f"/console/accounts/{empty.name}").text
+
+
 def test_the_switch_says_who_set_it(house: House, tenant: Tenant):
     """By name, also in its history, and to switch on is no danger."""
     client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.accounts.account import Account
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
@@ -42,7 +43,9 @@ class Welcome:
     """What the page of an invitation shows and asks a browser for."""
 
     account_id: str
+    #: Of the person, and of the account as its people call it.
     name: str
+    company: str
     user_handle: bytes
     #: Those of the person: a device does not make a second one.
     credential_ids: tuple[bytes, ...]
@@ -81,16 +84,18 @@ class Passkeys:
         """Return what the address of an invitation is for. Raises SignInRefused unless it is open or waits."""
         digest, now = Token(token).digest, self.clock()
 
-        def read(tx: Transaction) -> tuple[Invitation, PersonRow, tuple[bytes, ...]]:
+        def read(tx: Transaction) -> tuple[Invitation, PersonRow, tuple[bytes, ...], Account | None]:
             invitation, person = _open(tx, digest, now, waits=True)
             own = tx.passkeys.of_person(person.account_id, person.id)
-            return invitation, person, tuple(one.credential_id for one in own)
+            account = tx.accounts.find(person.account_id)
+            return invitation, person, tuple(one.credential_id for one in own), account
 
-        invitation, person, own = await self.database.read(read)
+        invitation, person, own, account = await self.database.read(read)
         profile = await self.opened.open_profile(person)
         return Welcome(
             account_id=person.account_id,
             name="" if profile is None else profile.name,
+            company="" if account is None else account.name,
             user_handle=person.user_handle or b"",
             credential_ids=own,
             invitation=invitation,

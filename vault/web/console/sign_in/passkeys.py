@@ -79,7 +79,7 @@ async def show_invitation(request: Request, vault: TheVault, token: InvitationTo
         return _refused(request, refused)
     except TooMany as error:
         return error_page(request, error)
-    return _page(request, vault, welcome, token)
+    return await _page(request, vault, welcome, token)
 
 
 @router.post("/invitation/{token}/options")
@@ -128,7 +128,7 @@ async def _shown_again(
     if isinstance(wrong, SignInRefused):
         count_failure(request)
     status = 401 if isinstance(wrong, SignInRefused) else 422
-    return _page(request, vault, welcome, token, status=status, error=words_of_error(wrong)[0])
+    return await _page(request, vault, welcome, token, status=status, error=words_of_error(wrong)[0])
 
 
 def name_of_passkey(form: Form) -> str | None:
@@ -140,7 +140,7 @@ def name_of_passkey(form: Form) -> str | None:
     return name or None
 
 
-def _page(
+async def _page(
     request: Request,
     vault: TheVault,
     welcome: Welcome,
@@ -150,10 +150,15 @@ def _page(
     error: str | None = None,
 ) -> Response:
     starts = welcome.invitation.starts_at
+    inviter = welcome.invitation.created_by
+    # A key is a thing of the account: an address that may have gone astray does not tell its name.
+    is_person = inviter.startswith("per_")
+    names = await vault.names.of(welcome.account_id, [inviter], with_numbers=False) if is_person else {}
     return translated_page(
         "console/invitation.html",
         status=status,
         welcome=welcome,
+        inviter=names[inviter].text if inviter in names else None,
         token=request.app.state.hosting.labelled(token),
         origin=vault.sign_in.passkeys.proofs.site.origin,
         waits_until=write_rfc3339(starts) if starts > request.app.state.clock() else None,
