@@ -44,6 +44,7 @@ from vault.settings import _KNOWN as SETTINGS
 from vault.settings import _networks, read_settings
 from vault.tlog.anchor_file import decode_anchor
 from vault.tlog.checkpoint import open_checkpoint, parse_checkpoint
+from vault.tlog.destruction_receipt import open_receipt, parse_receipt
 from vault.tlog.key_statement import _parse as parse_statement
 from vault.tlog.key_statement import open_statement
 from vault.tlog.log_file import read_head, verify_log
@@ -162,6 +163,9 @@ ROWS = [
     _row("statement text", text(parse_statement), LINES, within(b"a\n" * 5, TEXT, b"\n0\n")),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
     _row("move statement text", text(parse_move_statement), LINES, within(b"callvault account move v1\n", LINES)),
+    _row("destruction receipt text", text(parse_receipt), LINES,
+         within(b"callvault account destruction v1\naccount a\nlog ", LINES)),
+    _row("destruction receipt", partial(open_receipt, log=SIGNER.verifier), LINES),
     _row("leaf of a move", partial(event_of_leaf, 0), JSON),
     _row("move statement", partial(open_move_statement, origin=SIGNER.verifier, destination=SIGNER.verifier), LINES),
     _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),

@@ -19,7 +19,7 @@ from vault.cli.drill import drill
 from vault.cli.events import events
 from vault.cli.log import log, verify
 from vault.cli.migrate import migrate
-from vault.cli.move import move_account, verify_move
+from vault.cli.move import move_account, move_receipt, verify_move
 from vault.cli.operator import operate
 from vault.cli.receipt import verify_receipt_file
 from vault.cli.requests import requests
@@ -228,13 +228,13 @@ app.add_typer(requests, name="requests")
 app.add_typer(approvals, name="approvals")
 app.add_typer(sign_in, name="sign-in")
 app.command("verify-receipt")(verify_receipt_file)
-for command in (move_account, verify_move, rotate, backup, restore, fsck, rewrite_store):
+for command in (move_account, move_receipt, verify_move, rotate, backup, restore, fsck, rewrite_store):
     app.command()(command)
 
 
 @app.command()
 def sweep() -> None:
-    """Delete orphaned objects of crashed attempts older than a day. The worker does it every hour."""
+    """Delete orphans older than a day, and the rest of accounts that moved. The worker does it every hour."""
     typer.echo(f"{operate(_settings(), 'sweep', {})} removed.")
 
 

@@ -33,6 +33,7 @@ START_MODES: Final[Mapping[str, StartMode]] = {
     "retention.preview": StartMode.WRITE,
     "retention.resume": StartMode.WRITE,
     "retention.run": StartMode.WRITE,
+    "move.receipt": StartMode.READ,
     "move.account": StartMode.WRITE,
     "move.give-up": StartMode.WRITE,
     "rewrite-store": StartMode.WRITE,

@@ -154,10 +154,9 @@ async def _perform(
         return await vault.audit_log.proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
     if perform_group := _GROUPS.get(command.partition(".")[0]):
         return await perform_group(vault, command, arguments, actor=OPERATOR)
-    if command in {"sweep", "rewrite-store"}:
-        return await (
-            vault.jobs.sweep(everything=True)
-            if command == "sweep"
-            else vault.jobs.rewrite_store.begin(actor=OPERATOR)
-        )
+    if command == "sweep":
+        await vault.jobs.destroy_rest()
+        return await vault.jobs.sweep(everything=True)
+    if command == "rewrite-store":
+        return await vault.jobs.rewrite_store.begin(actor=OPERATOR)
     raise NotFound(f"There is no command {command!r}.")

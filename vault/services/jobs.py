@@ -27,6 +27,7 @@ from vault.services.ingest.provider_requests import ProviderRequests
 from vault.services.ingest.reconcile_provider import ReconcileProvider
 from vault.services.ingest.watch_connections import WatchConnections
 from vault.services.key_rotation.rewrap_account import Rewrap
+from vault.services.moves.destroy_rest import DestroyRest
 from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.watch_access import WatchAccess
@@ -94,6 +95,8 @@ class Jobs:
     follow_log: FollowLog
     #: Move deliveries of callbacks that an older release left into the outbox.
     adopt_deliveries: AdoptDeliveries
+    #: Destroy keys and objects of accounts that moved to another vault.
+    destroy_rest: DestroyRest
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.

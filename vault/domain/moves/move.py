@@ -1,8 +1,12 @@
 """A move of an account to another vault: its phases, at both ends."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+#: How long keys and objects stay where the account was, unless the operator says otherwise.
+KEEP: Final = timedelta(days=7)
 
 
 class Phase(StrEnum):
@@ -39,6 +43,7 @@ class Move:
     #: How often the command has begun it: what an earlier run still does is refused.
     run: int = 0
     moved_at: datetime | None = None
+    #: From when on keys and objects here are destroyed; None until the move has ended.
     destroy_at: datetime | None = None
     #: The statement, signed by both logs; None before the cut-over.
     statement: bytes | None = None

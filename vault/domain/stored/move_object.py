@@ -14,6 +14,8 @@ from vault.errors import Tampered
 #: Of accounts that left, and of accounts that came.
 LEFT: Final = "moved/"
 CAME: Final = "arrived/"
+#: Of accounts that left: the receipts that their keys here are destroyed.
+RECEIPTS: Final = "destroyed/"
 _PHASES: Final = {LEFT: GONE, CAME: frozenset({Phase.ARRIVED})}
 
 

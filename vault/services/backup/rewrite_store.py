@@ -17,6 +17,7 @@ from vault.services.audit_log.published_tiles import PublishedLog, keys_of_tile,
 from vault.services.audit_log.store_loss import keep_rewrite, look_for_loss, note_loss, rewrite_of
 from vault.services.node.vault_identity import write_vault_object
 from vault.services.shared.job import EACH_MINUTE, DueJob, IntervalJob, Job
+from vault.services.shared.move_objects import MoveObjects
 from vault.structured_log import Log
 from vault.tlog.tiles import Tile, grown_tiles
 
@@ -41,6 +42,7 @@ class RewriteStore:
     database: Database
     objects: ObjectStore
     published_log: PublishedLog
+    move_objects: MoveObjects
 
     def jobs(self) -> Sequence[Job]:
         """Return the rewrite, and the check that finds its reason."""
@@ -92,6 +94,7 @@ class RewriteStore:
             return False
         else:
             await write_vault_object(self.database, self.objects)
+            await self.move_objects.rewrite()
             await self.database.write(lambda tx: keep_rewrite(tx, rewrite, None))
             _LOG.info("store.rewritten", size=rewrite.known)
         return True

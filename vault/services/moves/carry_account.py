@@ -8,7 +8,6 @@ import asyncio
 import hmac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from vault.database.stores.moves.rows import Chunk, TableDigest
@@ -27,8 +26,6 @@ from vault.structured_log import Log
 from vault.tlog.move_statement import rows_digest
 
 _LOG = Log(__name__)
-#: How long keys and objects stay here after the cut.
-WAITING: Final = timedelta(days=7)
 #: Attempts to find both ends equal; between two the account changed.
 _TRIES: Final = 10
 #: From which attempt on the transaction of the cut copies what has changed.
@@ -137,7 +134,7 @@ class CarryAccount:
             )
         )  # fmt: skip
         tx.moving_rows.remove(account_id)
-        cut = replace(move, phase=Phase.MOVED, moved_at=now, destroy_at=now + WAITING, rows_digest=digest)
+        cut = replace(move, phase=Phase.MOVED, moved_at=now, rows_digest=digest)
         tx.account_moves.put(cut)
         return cut
 

@@ -14,7 +14,8 @@ from vault.domain.requests.package import PREFIX as PACKAGES
 from vault.errors import NotFound, Tampered
 from vault.ports.objects import ObjectStore
 
-_PREFIXES: Final = ("recordings/", "prompts/", PACKAGES)
+#: Where an account's sealed objects are that are copied.
+COPIED: Final = ("recordings/", "prompts/", PACKAGES)
 _BLOCK: Final = 4 * 1024 * 1024
 
 
@@ -32,7 +33,7 @@ async def copy_objects(
 ) -> Copied:
     """Copy what ``there`` lacks. Raises Tampered for a copy that differs, Unavailable."""
     objects = size = 0
-    for prefix in _PREFIXES:
+    for prefix in COPIED:
         async for found in here.list(f"{prefix}{account_id}/"):
             objects += 1
             if await _size(there, found.key) != found.size:
@@ -44,7 +45,7 @@ async def copy_objects(
 
 async def delete_objects(store: ObjectStore, account_id: str) -> None:
     """Delete what was copied there, for an account that does not come."""
-    for prefix in _PREFIXES:
+    for prefix in COPIED:
         for key in [found.key async for found in store.list(f"{prefix}{account_id}/")]:
             await store.delete(key)
 

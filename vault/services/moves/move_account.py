@@ -14,12 +14,13 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.moves.move import GONE, Move, Phase
+from vault.domain.moves.move import GONE, KEEP, Move, Phase
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Tampered
@@ -52,8 +53,10 @@ class MoveAccount:
         """Return what carries the rows."""
         return CarryAccount(here=self.here, there=self.there, progress=self.progress)
 
-    async def __call__(self, ref: str, *, actor: str, leave_region: bool = False) -> Move:
-        """Move the account with this name, or go on with its move.
+    async def __call__(
+        self, ref: str, *, actor: str, leave_region: bool = False, keep: timedelta = KEEP
+    ) -> Move:
+        """Move the account with this name, or go on with its move; what is left here stays for ``keep`` after it.
 
         Raises NotFound, Refused, Unavailable, Tampered.
         """
@@ -67,8 +70,7 @@ class MoveAccount:
             # What became complete between the last copy and the cut: objects never change.
             await self._copy(move)
             move = await self._arrive(move, actor)
-        await self._store(move)
-        return move
+        return await self._store(move, keep)
 
     async def _copy(self, move: Move) -> None:
         await copy_objects(self.here.objects, self.there.objects, move.account_id, self.progress)
@@ -132,13 +134,11 @@ class MoveAccount:
 
         return await self.there.database.long(arrive, writes=True)
 
-    async def _store(self, move: Move) -> None:
+    async def _store(self, move: Move, keep: timedelta) -> Move:
         """See to it that restores at both vaults know where the account is, and that one there brings it back.
 
-        Only then is it safe that what is left here is destroyed.
+        Only then is it safe that what is left here is destroyed, and it is noted when.
         """
-        # With the statement: what a restore here knows of the account leads to it.
-        await self.here.move_objects.put(move)
         await self.progress("writing what a restore needs", 0, 0)
         account_id = move.account_id
         came, is_there = await self.there.database.read(
@@ -151,6 +151,18 @@ class MoveAccount:
         if came is not None:
             await self.there.move_objects.put(came)
         await self.there.store(account_id)
+
+        def note(tx: Transaction) -> Move:
+            known = tx.account_moves.of(account_id) or move
+            if known.destroy_at is None:
+                known = replace(known, destroy_at=tx.now() + keep)
+                tx.account_moves.put(known)
+            return known
+
+        noted = await self.here.database.write(note)
+        # With the statement: what a restore here knows of the account leads to it.
+        await self.here.move_objects.put(noted)
+        return noted
 
     async def _statement(self, move: Move) -> bytes:
         """Return what both logs sign: where the log here ends, and what the other vault keeps."""

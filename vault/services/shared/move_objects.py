@@ -1,7 +1,7 @@
 """Moves of accounts outlive the database: who left stays away, and where those who came were before is known."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vault.database.interface import Database
@@ -38,6 +38,17 @@ class MoveObjects:
         """Store that an account left, or that it came. Raises Unavailable."""
         # Replaced, because an older version has a key under an earlier root key.
         await self.objects.replace(location_of(move), sign_note(write_move(move), [self.signer]))
+
+    async def rewrite(self) -> None:
+        """Store all moves again in a store that went back: keys that were destroyed in it may be there again."""
+
+        def again(tx: Transaction) -> list[Move]:
+            for move in tx.account_moves.in_phase(Phase.DESTROYED):
+                tx.account_moves.put(replace(move, phase=Phase.MOVED))
+            return tx.account_moves.in_phase(Phase.MOVED, Phase.ARRIVED)
+
+        for move in await self.database.write(again):
+            await self.put(move)
 
     async def stored(self) -> StoredMoves:
         """Return all moves; one that was damaged is named, and nothing is guessed. Raises Unavailable."""

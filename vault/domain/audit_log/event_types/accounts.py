@@ -9,7 +9,7 @@ AccountEvent = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
     "vault.restored", "log.database_went_back", "log.checkpoint", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
-    "account.moved", "account.arrived",
+    "account.moved", "account.arrived", "account.keys_destroyed",
     "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
     "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "card_data.changed",
     "connection.silent", "connection.needs_authorization", "switch.changed",
@@ -94,6 +94,10 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "account.arrived": EventRules(
         closes=ClosesNothing("what was closed came with the rows"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "account.keys_destroyed": EventRules(
+        closes=ClosesNothing("what says that the account left keeps it away, whatever comes back"),
         replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "card_data.changed": EventRules(

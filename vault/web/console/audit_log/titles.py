@@ -79,6 +79,7 @@ _TITLES: Final[dict[str, str]] = translatable(
         "account.closure_withdrawn": "Closure of the account withdrawn",
         "account.closed": "Account closed",
         "account.moved": "Account moved to another vault",
+        "account.keys_destroyed": "Keys of the account destroyed here, after its move",
         "account.arrived": "Account came from another vault",
         "callback.changed": "Callback of requests changed",
         "callback.deleted": "Callback of requests deleted",

@@ -1,0 +1,132 @@
+"""Destroy what is left of accounts that moved to another vault, keys first, and sign that nothing is left."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.moves.move import Move, Phase
+from vault.domain.stored.account_object_name import PREFIX as ACCOUNTS
+from vault.domain.stored.closing_acts import KEPT_PREFIX
+from vault.domain.stored.closing_acts import PREFIX as CLOSING
+from vault.domain.stored.manifest import PREFIX as MANIFESTS
+from vault.domain.stored.move_object import RECEIPTS
+from vault.domain.stored.request_rows import PREFIX as REQUESTS
+from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
+from vault.errors import ObjectLocked
+from vault.ports.objects import ObjectStore
+from vault.services.moves.copy_objects import COPIED
+from vault.services.shared.gather_all import gathered
+from vault.services.shared.job import HOURLY, IntervalJob, Job
+from vault.services.shared.move_objects import MoveObjects
+from vault.structured_log import Log
+from vault.tlog.destruction_receipt import DestructionReceipt, write_receipt
+from vault.tlog.note import Signer, sign_note
+
+_LOG = Log(__name__)
+#: Where wrapped keys are: without them nothing else can be decrypted.
+_KEYS: Final = (ACCOUNTS, MANIFESTS, CLOSING)
+_REST: Final = (TOMBSTONES, KEPT_PREFIX, REQUESTS, *COPIED)
+#: Objects per listing, and objects that are deleted at the same time.
+_BATCH_SIZE, _AT_ONCE = 500, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestroyRest:
+    """Destroys the keys of accounts that left this vault some days ago, and deletes their objects.
+
+    Every step is idempotent: after a crash the next run begins again. A store that keeps objects under a lock delays
+    the end only for objects with keys; the slow scan of the sweep deletes the others after their locks.
+    """
+
+    database: Database
+    objects: ObjectStore
+    signer: Signer
+    move_objects: MoveObjects
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the search for accounts whose waiting time is over."""
+        return [IntervalJob(name="moved_accounts", run=self, every=HOURLY, needs_objects=True)]
+
+    async def __call__(self) -> int:
+        """Return of how many accounts nothing is left any more. Raises Unavailable; the next run goes on."""
+
+        def due(tx: Transaction) -> list[Move]:
+            now = tx.now()
+            return [
+                one
+                for one in tx.account_moves.in_phase(Phase.MOVED)
+                if one.destroy_at and one.destroy_at <= now
+            ]
+
+        return sum([await self._destroy(move) for move in await self.database.read(due)])
+
+    async def _destroy(self, move: Move) -> bool:
+        if kept := await self._delete(_KEYS, move.account_id):
+            _LOG.warning("move.keys_locked", account_id=move.account_id, count=kept)
+            return False
+        locked = await self._delete(_REST, move.account_id)
+        # The rows were deleted when the account left; this overwrites what they left in other pages of the file.
+        if not await self.database.scrub(moved=True):
+            return False
+        note = await self._receipt(move, locked)
+        done = replace(move, phase=Phase.DESTROYED)
+
+        def end(tx: Transaction) -> None:
+            tx.account_moves.put(done)
+            tx.events.append(
+                AccessEvent(
+                    type="account.keys_destroyed", at=tx.now(), account_id=move.account_id, actor="worker",
+                    subject=move.account_id, evidence=hashlib.sha256(note).hexdigest(),
+                )
+            )  # fmt: skip
+
+        await self.database.write(end)
+        await self.move_objects.put(done)
+        _LOG.info("move.keys_destroyed", account_id=move.account_id, count=locked)
+        return True
+
+    async def _receipt(self, move: Move, locked: int) -> bytes:
+        receipt = DestructionReceipt(
+            account_id=move.account_id,
+            log=self.signer.name,
+            statement=hashlib.sha256(move.statement or b"").hexdigest(),
+            destroyed_at=await self.database.read(lambda tx: tx.now()),
+            locked=locked,
+        )
+        note = sign_note(write_receipt(receipt), [self.signer])
+        await self.objects.replace(f"{RECEIPTS}{move.account_id}", note)
+        return note
+
+    async def _delete(self, prefixes: Sequence[str], account_id: str) -> int:
+        """Delete all versions of the account's objects; return how many objects a lock keeps."""
+        kept = 0
+        now = await self.database.read(lambda tx: tx.now())
+        for prefix in prefixes:
+            below = f"{prefix}{account_id}/"
+            await self.objects.abort_uploads(below, before=now)
+            after = ""
+            while keys := await self._some(below, after):
+                for at in range(0, len(keys), _AT_ONCE):
+                    kept += sum(await gathered([self._is_kept(key) for key in keys[at : at + _AT_ONCE]]))
+                after = keys[-1]
+        return kept
+
+    async def _some(self, prefix: str, after: str) -> list[str]:
+        """Return the next keys, also of objects that only have older versions."""
+        keys = dict[str, None]()
+        async for version in self.objects.versions(prefix, after=after):
+            keys[version.key] = None
+            if len(keys) > _BATCH_SIZE:
+                break
+        return list(keys)[:_BATCH_SIZE]
+
+    async def _is_kept(self, key: str) -> bool:
+        try:
+            await self.objects.delete(key)
+        except ObjectLocked:
+            return True
+        return False
