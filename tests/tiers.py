@@ -153,6 +153,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_many_processes.py": "many processes on PostgreSQL",
     "journeys/test_own_key.py": "OpenBao; moto",
     "journeys/test_player.py": "Chromium",
+    "journeys/test_player_around.py": "Chromium",
     "journeys/test_player_access.py": "Chromium",
     "journeys/test_player_controls.py": "Chromium",
     "journeys/test_player_notes.py": "Chromium",

@@ -266,6 +266,7 @@ OTHERS = {
     ("GET", "/s/{session}/download"),
     ("HEAD", "/s/{session}/download"),
     ("POST", "/s/{session}/heard"),
+    ("GET", "/s/{session}/part"),
     ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
     ("POST", "/s/{session}/notes"),

@@ -20,6 +20,8 @@ MAX_REDACTIONS: Final = 50
 CONTAINER: Final = "wav"
 _A_LAW, _MU_LAW, _UNSIGNED = "pcm_alaw", "pcm_mulaw", "pcm_u8"
 _SILENCE: Final = {_A_LAW: 0xD5, _MU_LAW: 0xFF, _UNSIGNED: 0x80}
+#: How a WAV file calls a codec; PCM is 1.
+_TAGS: Final = {_A_LAW: 6, _MU_LAW: 7, "pcm_f32le": 3, "pcm_f64le": 3}
 #: The largest absolute value of a decoded sample of silence, of 32,768.
 _LOUDEST: Final = {_A_LAW: 8}
 #: What was done, for the evidence; the second one to formats without samples of a fixed size.
@@ -97,6 +99,11 @@ def has_samples(container: str | None, codec: str | None) -> bool:
 def silence_of(codec: str) -> int:
     """Return the byte of which a silent sample of a codec consists."""
     return _SILENCE.get(codec, 0)
+
+
+def format_tag(codec: str) -> int:
+    """Return the number of a codec with samples of a fixed size in the header of a WAV file."""
+    return _TAGS.get(codec, 1)
 
 
 def loudest_silence(codec: str) -> int:

@@ -27,11 +27,13 @@ from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.recordings.removed import RemovedRange, removed_ranges
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
+from vault.ports.audio import SpanDecoder
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.playback.playable_audio import not_playable
+from vault.services.playback.audio_parts import AudioPart, find_part, require_part
+from vault.services.playback.playable_audio import PlayableAudio, not_playable
 from vault.services.playback.session_allowance import Allowance
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import (
@@ -85,6 +87,7 @@ class Player:
     ring: KeyRing
     clock: Clock
     allowance: Allowance
+    decoder: SpanDecoder
     data_keys: AccountDataKeys
 
     async def call_view(self, session: Session, recording: Recording) -> ShownCall:
@@ -103,6 +106,18 @@ class Player:
             has_waveform=recording.duration is not None,
             removed=removed_ranges([entry.content for entry in evidence]),
         )
+
+    async def part(
+        self, session: Session, recording: Recording, audio: PlayableAudio, *, begin: float, end: float
+    ) -> AudioPart:
+        """Return where a part of the audio lies, which then is streamed as any range is.
+
+        To find it uses one entry of the session's allowance, since it is work of the decoder. Raises as ``find_part``
+        does, and Invalid, TooMany.
+        """
+        require_part(begin, end)
+        await self.allowance.use(session.id)
+        return await find_part(self.decoder, audio, recording, begin=begin, end=end)
 
     async def _facts(self, opened: OpenedRecording, rows: Sequence[CallFactRow]) -> CallFacts:
         later_facts = await open_facts(self.ring, rows)

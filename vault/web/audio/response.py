@@ -14,6 +14,7 @@ from starlette.types import Send
 from vault.domain.playback.link import MAX_WINDOW
 from vault.domain.playback.pace import UNSTATED, Pace
 from vault.errors import NotSatisfiable
+from vault.services.playback.audio_parts import AudioPart
 from vault.services.playback.playable_audio import PlayableAudio
 from vault.web.http.conditions import unmet
 
@@ -110,6 +111,25 @@ async def answer(
     response = _Blocks(blocks, status_code=status, headers=headers)
     response.pace = pace
     return response
+
+
+async def answer_part(sound: PlayableAudio, part: AudioPart, stream: Stream) -> Response:
+    """Answer a GET for a part, which is a file of its own: no range of it, and nothing that a cache keeps.
+
+    Raises the errors of ``stream`` before the head.
+    """
+    size = len(part.header) + part.end - part.start
+    headers = {"Content-Type": "audio/wav", "Content-Length": str(size), "Cache-Control": "no-store"}
+    blocks = await stream(sound, part.start, part.end, longest=MAX_WINDOW)
+    return _Blocks(_with(part.header, blocks), headers=headers)
+
+
+async def _with(header: bytes, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    # The end of the request is logged where the blocks are closed.
+    async with aclosing(blocks):  # type: ignore[type-var]
+        yield header
+        async for block in blocks:
+            yield block
 
 
 def _pace(request: Request, sound: PlayableAudio, speed: float | None) -> Pace | None:

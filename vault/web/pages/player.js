@@ -1,5 +1,6 @@
 // The player: connects the audio element with its buttons, keys, waveform, channels and session.
 
+import { Around } from "./around.js";
 import { Channels } from "./channels.js";
 import { Heard } from "./heard.js";
 import { Keys } from "./keys.js";
@@ -39,6 +40,7 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
 const recovery = new Recovery(audio, session, { trouble: $("trouble"), play: $("play"), reachable });
 const source = new Source(audio, recovery);
 const repeat = new Repeat(() => recovery.position, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
+const around = new Around($("around"), audio, address, { part: () => repeat, duration, begins: () => audio.pause(), told: tell });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
 const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => recovery.position });
 const removed = new Removed($("removed"), $("removed-here"), waveform);
@@ -229,6 +231,7 @@ function setSkip(on, { announced = false } = {}) {
 
 function showRepeat(text) {
   waveform.mark(repeat);
+  around.show();
   announce(text);
 }
 
@@ -322,6 +325,7 @@ async function showWaveform() {
 
 /** Ends the player, and drops the audio that the browser has buffered. */
 function close({ state, title, text }) {
+  around.stop();
   audio.pause();
   audio.removeAttribute("src");
   audio.load();

@@ -11,14 +11,14 @@ from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.calls.call import Direction, Role, role_of
 from vault.domain.playback.link import Link, plays_without_right
 from vault.domain.playback.pace import FASTEST, SLOWEST
-from vault.domain.recordings.media import extension
+from vault.domain.recordings.media import MAX_DURATION, extension
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
 from vault.services.playback.playable_audio import Client
 from vault.services.playback.player_view import ShownCall
 from vault.services.service import Vault
-from vault.web.audio.response import answer
+from vault.web.audio.response import answer, answer_part
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
@@ -97,6 +97,21 @@ async def get_session_audio(
     found, client = await _find_to_play(request, vault, session), client_of(request)
     sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys, client=client)
     return await answer(request, sound, vault.playback.audio.stream, speed=speed)
+
+
+@router.get("/part", include_in_schema=False, response_class=Response)
+async def get_session_part(
+    request: Request,
+    vault: TheVault,
+    session: SessionId,
+    begin: Annotated[float, Query(alias="from", ge=0, le=MAX_DURATION)],
+    end: Annotated[float, Query(alias="to", ge=0, le=MAX_DURATION)],
+) -> Response:
+    """Serve some seconds of the audio and no byte of the rest, to hear what is around a range without hearing it."""
+    found, client = await _find_to_play(request, vault, session), client_of(request)
+    sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys, client=client)
+    part = await vault.playback.player.part(found.session, found.recording, sound, begin=begin, end=end)
+    return await answer_part(sound, part, vault.playback.audio.stream)
 
 
 @router.head("/download", include_in_schema=False)
