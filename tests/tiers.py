@@ -115,6 +115,7 @@ PROOFS: dict[str, str] = {
     "web/console/test_closure.py": "an account that is closed in the console",
     "web/console/test_journey.py": "two people in a browser",
     "web/console/test_pages.py": "every page in a browser",
+    "web/console/test_range.py": "Chromium",
     "web/console/test_tick_all.py": "Chromium",
     "web/console/test_wrong_sign_ins.py": "10,000 requests",
     "web/console/test_print_and_contrast.py": "every page in a browser, in two languages",
