@@ -7,8 +7,10 @@ import pytest
 
 from tests.support import corpus
 from tests.support.keyed import CARD, call, keyed
+from tests.support.pairs import keys_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
+from vault.domain.recordings.recording import Recording
 
 RATE, FROM, TO = 8000, 1.25, 2.5
 
@@ -71,6 +73,24 @@ def test_the_original_does_not_come_back_by_its_name(tenant: Tenant):
     assert new != old
     assert tenant.put(old).status_code == 409
     assert heard(tenant, recording) == new
+
+
+def test_the_rendition_goes_with_the_audio(house: House, tenant: Tenant):
+    """Browsers do not play ADPCM: its samples are a second object, which has the range as well."""
+    audio = corpus.encode("wav", "adpcm_ima_wav", corpus.tones(3.0, rate=RATE), rate=RATE)
+    recording = tenant.uploaded(audio, ref="rendition")
+    tenant.wait(recording)
+
+    def row() -> Recording:
+        return house.call(house.vault.database.read, lambda tx: tx.recordings.get(tenant.id, recording))
+
+    before = row()
+    assert before.rendition is not None
+    assert redact(tenant, recording, {"from": FROM, "to": TO}).status_code == 200
+    keys = house.call(keys_in, house.vault.recordings.recordings.redact.objects)
+    left = {key for key in keys if f"/{recording}/" in key}
+    assert left == set(row().locations)
+    assert not left & set(before.locations)
 
 
 @pytest.mark.parametrize(
