@@ -17,25 +17,41 @@ from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
 from vault.domain.audit_log.event_types.table import EVENT_TYPES
 from vault.domain.audit_log.log_allowance import INTERVAL, NEEDS_NO_PERMISSION, last_free
+from vault.domain.moves.move import Phase
 from vault.domain.playback.link import denials_allowed
+from vault.errors import Unavailable
 from vault.tlog.hashing import leaf_hash
 
 # As text for the driver: every change of a state and every end of a playback appends an event.
-_COLUMNS = ("id", "account_id", "recording_id", "body", "sealed_detail")
+_TYPES = {
+    "id": "text",
+    "account_id": "text",
+    "recording_id": "text",
+    "body": "bytea",
+    "sealed_detail": "bytea",
+}
+_COLUMNS = tuple(_TYPES)
+# Every act is logged. So one that began before its account left for another vault ends here: its rows would be lost.
+_IS_HERE = (
+    "NOT EXISTS (SELECT 1 FROM account_moves WHERE account_moves.account_id = {} "  # noqa: S608 - our own text
+    f"AND account_moves.phase = '{Phase.MOVED}')"
+)
 _APPEND = (
-    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
-    f"VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
+    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) "
+    f"SELECT {', '.join(f'%({name})s::{kind}' for name, kind in _TYPES.items())} "
+    f"WHERE {_IS_HERE.format('%(acts_on)s::text')}"
 )
 _APPEND_ALL = (
-    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) SELECT * FROM unnest(%(id)s::text[], "  # noqa: S608 - our own column names
-    "%(account_id)s::text[], %(recording_id)s::text[], %(body)s::bytea[], %(sealed_detail)s::bytea[])"
+    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) SELECT {', '.join(_COLUMNS)} FROM unnest("  # noqa: S608 - our own column names
+    f"{', '.join(f'%({name})s::{kind}[]' for name, kind in _TYPES.items())}, %(acts_on)s::text[]) "
+    f"AS event ({', '.join(_COLUMNS)}, acts_on) WHERE {_IS_HERE.format('event.acts_on')}"
 )
 # SQLite has one writer, so commit order is known while it writes: an event gets its index immediately, and
 # a rollback leaves no gap. The writer adds the tree's nodes at the end of its batch.
 _APPEND_IN_PLACE = (
     f"INSERT INTO access_events (tree_index, leaf_hash, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
-    "VALUES ((SELECT coalesce(max(tree_index) + 1, 0) FROM access_events), :leaf_hash, "
-    f"{', '.join(f':{name}' for name in _COLUMNS)})"
+    "SELECT (SELECT coalesce(max(tree_index) + 1, 0) FROM access_events), :leaf_hash, "
+    f"{', '.join(f':{name}' for name in _COLUMNS)} WHERE {_IS_HERE.format(':acts_on')}"
 )
 # Max deletions in one transaction, so that it does not delay other writers.
 _BATCH_SIZE = 1000
@@ -59,12 +75,13 @@ class EventRows(Rows):
     def append(self, *events: AccessEvent) -> None:
         """Insert events in this transaction. An event that closes something also gets a closing act.
 
-        One that needs no permission is counted in place of it, once its actor has used its allowance.
+        One that needs no permission is counted in place of it, once its actor has used its allowance. Raises
+        Unavailable for an account that has just left this vault.
         """
         taken = [one for one in events if self._allowances.take(one)]
         for event in taken:
             self._closing.note(event)
-        self._insert(*map(event_values, taken))
+        self._insert(*({**event_values(event), "acts_on": event.account_id} for event in taken))
         for event in taken:
             metrics.EVENTS.labels(event.type).inc()
             if event.type == "recording.refused":
@@ -75,19 +92,27 @@ class EventRows(Rows):
     def append_leaf(self, leaf: bytes) -> None:
         """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
-        self._insert(event_values(event) | {"body": leaf})
+        self._insert(event_values(event) | {"body": leaf, "acts_on": None})
 
     def _insert(self, *rows: Mapping[str, Any]) -> None:
         if not rows:
             return
         cursor = self._db.connection.cursor()
         if not is_postgresql(self._db):
+            inserted = 0
             for row in rows:
                 cursor.execute(_APPEND_IN_PLACE, {**row, "leaf_hash": leaf_hash(row["body"])})
-        elif len(rows) == 1:
-            cursor.execute(_APPEND, rows[0])
+                inserted += cursor.rowcount
         else:
-            cursor.execute(_APPEND_ALL, {name: [row[name] for row in rows] for name in _COLUMNS})
+            if len(rows) == 1:
+                cursor.execute(_APPEND, rows[0])
+            else:
+                cursor.execute(
+                    _APPEND_ALL, {name: [row[name] for row in rows] for name in (*_COLUMNS, "acts_on")}
+                )
+            inserted = cursor.rowcount
+        if inserted < len(rows):
+            raise Unavailable("The account has just moved to another vault. Repeat the request.")
         wake_for_events(self._db)
 
     def page(
