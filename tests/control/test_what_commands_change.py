@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, Any] = {
     "requests.list": {"account": "acme", "state": None},
     "sign-in.show": {},
     "sign-in.people": {},
+    "move.receipt": {"account": "acme"},
 }
 
 
@@ -116,7 +117,7 @@ def test_a_command_that_reads_changes_nothing(place: Place):
         try:
             operate(place.settings, name, ARGUMENTS[name])
         except NotFound:
-            assert name in {"sign-in.show", "accounts.closure"}
+            assert name in {"sign-in.show", "accounts.closure", "move.receipt"}
         assert (place.rows(), place.files()) == before, name
 
 
