@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.requests.people import ask, at_home, carried_out, recorded
+from tests.services.requests.people import OTHER, ask, at_home, call, carried_out, recorded
 from tests.support.approvals import approve, rule
 from tests.support.retention import FIRST, place
 from tests.support.service_house import House
@@ -72,6 +72,31 @@ async def test_what_a_hold_keeps_is_counted_before(either: House):
     await approve(either, again)
     await carried_out(either, request, rounds=4)
     assert [await either.state(one) in GONE for one in (first, second)] == [False, True]
+
+
+async def test_a_call_without_a_recording_that_a_hold_keeps_is_counted(either: House):
+    """By the number, or by the call itself; as the worker keeps its facts then."""
+    await at_home(either, "FR")
+    await call(either, "call-1")
+    await call(either, "call-2", callee="+442079460199")
+    await rule(either, "request_erasure")
+    request = (await ask(either)).request.id
+    shown = await asked_to_decide(either, request, "erased")
+    assert shown.effect == {"recordings": 0, "calls": 2}
+    await place(either, numbers=[OTHER])
+    again = await approve(either, shown)
+    assert (again.state, again.effect) == (
+        ApprovalState.PENDING,
+        {"recordings": 0, "calls": 2, "held_calls": 1},
+    )
+    view = await either.vault.requests.requests.read(either.account.id, request)
+    assert view.found is not None
+    assert view.found.held_calls == {"call-1"}
+    await place(either, calls=["call-2"])
+    both = await approve(either, again)
+    assert both.effect["held_calls"] == 2
+    await approve(either, both)
+    assert await carried_out(either, request) is RequestState.WAITS_FOR_HOLD
 
 
 async def test_a_closure_shows_what_ends(either: House):

@@ -7,7 +7,7 @@ import httpx
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
-from tests.web.console.test_requests import ENTRY, NUMBER, base, called, entered, wait_for
+from tests.web.console.test_requests import ENTRY, NUMBER, base, called, entered, tell, wait_for
 
 
 def test_what_each_answer_would_give_is_said_before_it_is_chosen(house: House, tenant: Tenant):
@@ -112,6 +112,22 @@ def test_the_check_says_what_waits_for_a_hold_and_who_approves(house: House, ten
     form = form_of(two, f"{page}/decision") | {"name": tenant.name}
     asked = client.post(f"{page}/decision", data=form).headers["location"]
     assert "/approvals/" in asked
+
+
+def test_the_check_says_which_calls_without_a_recording_a_hold_keeps(house: House, tenant: Tenant):
+    """With the hold that covers the call alone: nothing is erased within seconds, which cannot be undone."""
+    tell(tenant)
+    client = sign_in(house, tenant.name)
+    hold = {"name": "Durand v Acme", "reason": "a claim of May", "covers": {"numbers": [NUMBER]}}
+    assert tenant.http.post(tenant.url("/holds"), json=hold).status_code == 201
+    page = entered(client, tenant)
+    assert client.post(f"{page}/verification", data=VERIFIED).status_code == 303
+    text = client.post(f"{page}/decision/check", data={"code": "erased"}).text
+    assert "1 call without a recording is not erased by this decision: a hold covers it." in text
+    assert re.search(r'/holds/hold_\w+">Durand v Acme</a>: a claim of May</li>', text)
+    assert re.search(r"erased when the hold ends</th><td[^>]*>0</td><td[^>]*>1</td>", text)
+    assert "erased, with their keys" not in text
+    assert "cannot be undone" not in text
 
 
 def test_what_waits_for_a_hold_is_not_said_to_be_denied(house: House, tenant: Tenant):

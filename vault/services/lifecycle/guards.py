@@ -50,7 +50,7 @@ def forbid_held_recording(tx: Transaction, recording: Recording) -> None:
 
 def holds_on_call(tx: Transaction, account_id: str, call_ref: str) -> Sequence[Hold]:
     """Return the holds that cover a call, whether it has recordings or facts alone."""
-    return tx.holds.covering_call(account_id, call_ref, checked_now(tx))
+    return tx.holds.covering_calls(account_id, [call_ref], checked_now(tx))
 
 
 def forbid_held_call(tx: Transaction, account_id: str, call_ref: str) -> None:

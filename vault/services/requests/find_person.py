@@ -78,6 +78,8 @@ class FoundPerson:
     own_terms: frozenset[bytes]
     #: The ids of those of all these recordings that a hold keeps from being erased.
     held: frozenset[str] = frozenset()
+    #: The same of the calls without a recording, by ``call_ref``: their facts are kept.
+    held_calls: frozenset[str] = frozenset()
 
     def decided_by(self, verdicts: Mapping[str, object]) -> "FoundPerson":
         """Add the possible recordings and calls that a decision names by id or ``call_ref``."""
@@ -164,6 +166,7 @@ def _find(account_id: str, terms: PersonTerms, period: Period, tx: Transaction) 
     own_recordings = [found for found in recordings if found.call_ref in mine]
     own_calls = [found for found in calls if found.call_ref in mine]
     moments = [*(found.at for found in own_recordings), *(found.at for found in own_calls)]
+    now = tx.now()
     return FoundPerson(
         recordings=own_recordings,
         calls=own_calls,
@@ -179,5 +182,6 @@ def _find(account_id: str, terms: PersonTerms, period: Period, tx: Transaction) 
             gaps=gaps_between(moments),
         ),
         own_terms=terms.own,
-        held=frozenset(tx.holds.held_among(account_id, [found.id for found in recordings], tx.now())),
+        held=frozenset(tx.holds.held_among(account_id, [found.id for found in recordings], now)),
+        held_calls=frozenset(tx.holds.held_calls_among(account_id, [found.call_ref for found in calls], now)),
     )

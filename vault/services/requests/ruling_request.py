@@ -78,13 +78,20 @@ def _found(
 ) -> tuple[Mapping[str, int], Sequence[str]]:
     """Return what was found, as numbers and by id; of an erasure also what a hold keeps nevertheless."""
     counts = {"recordings": len(ruling.recordings), "calls": len(ruling.calls)}
-    to_erase = [
-        one for one in ruling.recordings if effect_of(request.kind, ruling.verdict_on(one)) == "erase"
-    ]
-    kept = tx.holds.held_among(request.account_id, to_erase, tx.now()) if erases else set[str]()
-    if kept:
-        counts["held"] = len(kept)
-    return counts, [*ruling.recordings, *ruling.calls, *(f"held {one}" for one in kept)]
+    if not erases:
+        return counts, [*ruling.recordings, *ruling.calls]
+    recordings, calls = (
+        [one for one in names if effect_of(request.kind, ruling.verdict_on(one)) == "erase"]
+        for names in (ruling.recordings, ruling.calls)
+    )
+    now = tx.now()
+    kept = {
+        "held": tx.holds.held_among(request.account_id, recordings, now),
+        "held_calls": tx.holds.held_calls_among(request.account_id, calls, now),
+    }
+    counts |= {name: len(held) for name, held in kept.items() if held}
+    things = [f"held {one}" for held in kept.values() for one in held]
+    return counts, [*ruling.recordings, *ruling.calls, *things]
 
 
 async def name_informed(

@@ -50,15 +50,24 @@ class Holds:
             await self.database.read(lambda tx: existing_hold(tx, account_id, hold_id)), count=True
         )
 
-    async def covering(self, account_id: str, recording_ids: Sequence[str]) -> Sequence[HoldView]:
-        """Return the holds in effect that cover any of these recordings, by when they were placed."""
+    async def covering(
+        self, account_id: str, recording_ids: Sequence[str], call_refs: Sequence[str]
+    ) -> Sequence[HoldView]:
+        """Return the holds in effect that cover any of these recordings or calls, by when they were placed."""
 
         def read(tx: Transaction) -> list[StoredHold]:
             now = tx.now()
             ids = [one.id for one in tx.holds.in_effect(account_id, now)]
+            of_calls = {one.id for one in tx.holds.covering_calls(account_id, call_refs, now)}
             found = [existing_hold(tx, account_id, one) for one in ids]
-            return [one for one in found if tx.holds.covers_any(one.hold, recording_ids)]
+            return [
+                one
+                for one in found
+                if one.hold.id in of_calls or tx.holds.covers_any(one.hold, recording_ids)
+            ]
 
+        if not recording_ids and not call_refs:
+            return ()
         found = sorted(await self.database.read(read), key=lambda one: one.hold.placed_at)
         return [await self._view(stored) async for stored in paced(found)]
 

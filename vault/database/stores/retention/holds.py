@@ -1,5 +1,6 @@
 """Holds, and the erasures that wait for their end."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,31 +151,46 @@ class HoldRows(Rows):
             recording_id=recording.id, call_ref=recording.call_ref, starts=starts, terms=terms
         )
 
-    def covering_call(self, account_id: str, call_ref: str, now: datetime) -> list[Hold]:
-        """Return the holds in effect that cover a call, whether it has recordings or facts alone."""
+    def covering_calls(self, account_id: str, call_refs: Sequence[str], now: datetime) -> list[Hold]:
+        """Return the holds in effect that cover any of the calls, whether these have recordings or facts alone."""
         all_holds = self.in_effect(account_id, now)
-        if not all_holds:
-            return []
-        mine = (call_terms.c.account_id == account_id) & (call_terms.c.call_ref == call_ref)
-        terms = frozenset(self._db.execute(select(call_terms.c.term).where(mine)).scalars())
-        starts = self._starts(account_id, call_ref) or [now]
-        candidate = HeldCandidate(recording_id="", call_ref=call_ref, starts=starts, terms=terms)
-        return covering(all_holds, candidate, now)
+        found = set[str]()
+        for batch in batches(call_refs, _BATCH_SIZE) if all_holds else ():
+            calls = self._calls(account_id, batch, now)
+            found |= {hold.id for hold in all_holds if any(covers(hold, call) for call in calls)}
+        return [hold for hold in all_holds if hold.id in found]
 
-    def _starts(self, account_id: str, call_ref: str) -> list[datetime]:
-        """Return when a call may have begun, by each of its facts and recordings."""
-        f, r = call_facts.c, recordings.c
-        reported = select(f.started_at, f.ended_at, f.at).where(
-            f.account_id == account_id, f.call_ref == call_ref
+    def held_calls_among(self, account_id: str, call_refs: Sequence[str], now: datetime) -> set[str]:
+        """Return those of the calls that ``covering_calls`` has a hold for."""
+        united = [hold for part in joined(self.in_effect(account_id, now)) for hold in part]
+        if not united:
+            return set()
+        return {
+            call.call_ref
+            for batch in batches(call_refs, _BATCH_SIZE)
+            for call in self._calls(account_id, batch, now)
+            if any(covers(hold, call) for hold in united)
+        }
+
+    def _calls(self, account_id: str, call_refs: Sequence[str], now: datetime) -> list[HeldCandidate]:
+        """Return what holds compare of at most some hundred calls; of one without any time it is ``now``."""
+        t, f, r = call_terms.c, call_facts.c, recordings.c
+        terms, starts = defaultdict[str, set[bytes]](set), defaultdict[str, list[datetime]](list)
+        named = select(t.call_ref, t.term).where(t.account_id == account_id, t.call_ref.in_(call_refs))
+        for call_ref, term in self._db.execute(named):
+            terms[call_ref].add(term)
+        reported = select(f.call_ref, f.started_at, f.ended_at, f.at).where(
+            f.account_id == account_id, f.call_ref.in_(call_refs)
         )
-        recorded = select(r.call_started_at, r.call_ended_at, r.received_at).where(
-            r.account_id == account_id, r.call_ref == call_ref
+        recorded = select(r.call_ref, r.call_started_at, r.call_ended_at, r.received_at).where(
+            r.account_id == account_id, r.call_ref.in_(call_refs)
         )
+        for query in (reported, recorded):
+            for call_ref, started_at, ended_at, at in self._db.execute(query):
+                starts[call_ref] += possible_starts(started_at, ended_at=ended_at, received_at=at)
         return [
-            start
-            for query in (reported, recorded)
-            for started_at, ended_at, at in self._db.execute(query)
-            for start in possible_starts(started_at, ended_at=ended_at, received_at=at)
+            HeldCandidate(recording_id="", call_ref=ref, starts=starts[ref] or [now], terms=terms[ref])
+            for ref in call_refs
         ]
 
     def count_covered(self, hold: Hold) -> int:

@@ -47,6 +47,7 @@ _EFFECTS: Final[Mapping[str, Callable[[int], str]]] = {
     ),
     "erased": lambda number: ngettext("recording erased", "recordings erased", number),
     "held": lambda number: ngettext("recording kept by a hold", "recordings kept by a hold", number),
+    "held_calls": lambda number: ngettext("call kept by a hold", "calls kept by a hold", number),
     "links": lambda number: ngettext("link that ends", "links that end", number),
     "link_keys": lambda number: ngettext("link key", "link keys", number),
     "holds": lambda number: ngettext("hold in force", "holds in force", number),
@@ -84,6 +85,8 @@ def effect_words(approval: Approval, now: Mapping[str, int] | None = None) -> li
     if approval.kind in _ERASES:
         words["recordings"] = _EFFECTS["erased"]
         effect["recordings"] = effect.get("recordings", 0) - effect.get("held", 0)
+        if "calls" in effect:
+            effect["calls"] -= effect.get("held_calls", 0)
     shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
     # A closure ends many kinds of things, and an account does not have all of them.
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown

@@ -207,7 +207,7 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
     kind, verdicts = view.request.kind, (ruling.default, *ruling.verdicts.values())
-    shown, held = effects(kind, view.found, ruling.default, ruling.verdicts)
+    shown, kept = effects(kind, view.found, ruling.default, ruling.verdicts)
     verbs = gated_by(kind, verdicts).values()
     return TAB.page(
         here,
@@ -216,9 +216,10 @@ async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
         one=view.request,
         effects=shown,
         destroys=any(destroys for *_, destroys in shown),
-        held=len(held),
-        is_all_held=bool(held) and len(shown) == 1,
-        holds=await here.vault.retention.holds.covering(here.account_id, held) if held else (),
+        held=len(kept.recordings),
+        held_calls=len(kept.calls),
+        is_all_held=bool(kept.recordings or kept.calls) and len(shown) == 1,
+        holds=await here.vault.retention.holds.covering(here.account_id, kept.recordings, kept.calls),
         stops=kind == "objection" and effect_of(kind, ruling.default) != "nothing",
         approvers=next(filter(None, [await who_approves(here, verb) for verb in verbs]), None),
         lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),

@@ -1,7 +1,7 @@
 """What the pages of requests of people print: words of kinds, states and codes, the board, effects of a decision."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -104,6 +104,16 @@ class Card:
     is_asked: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a hold keeps of an erasure until it ends."""
+
+    #: Ids.
+    recordings: Sequence[str]
+    #: ``call_ref`` of calls without a recording.
+    calls: Sequence[str]
+
+
 def card(view: RequestView, now: datetime, asked: Collection[str] = ()) -> Card:
     """Return the card of a request; ``asked`` are the ids of those whose decision waits for a second person."""
     request, due = view.request, view.deadline.due_at
@@ -179,24 +189,28 @@ def counted_codes(
 
 def effects(
     kind: Kind, found: FoundPerson, default: Verdict, verdicts: Mapping[str, Verdict]
-) -> tuple[list[tuple[str, int, int, bool]], Sequence[str]]:
+) -> tuple[list[tuple[str, int, int, bool]], Kept]:
     """Return what a decision does: words, recordings, calls without a recording, and whether it destroys.
 
-    And the ids of recordings that a hold keeps until it ends. Raises Invalid for an unknown code.
+    And what a hold keeps of it until it ends. Raises Invalid for an unknown code.
     """
     decided = found.decided_by(verdicts)
-    done = {one.id: effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings}
-    held = [name for name, effect in done.items() if effect == "erase" and name in found.held]
-    recordings = Counter(
-        effect for name, effect in done.items() if effect != "erase" or name not in found.held
-    )
-    calls = Counter(effect_of(kind, verdicts.get(one.call_ref, default)) for one in decided.calls)
+
+    def split(names: Iterable[str], held: Collection[str]) -> tuple[Counter[Effect], list[str]]:
+        done = {name: effect_of(kind, verdicts.get(name, default)) for name in names}
+        kept = {name for name, effect in done.items() if effect == "erase" and name in held}
+        return Counter(effect for name, effect in done.items() if name not in kept), sorted(kept)
+
+    recordings, held = split((one.id for one in decided.recordings), found.held)
+    calls, held_calls = split((one.call_ref for one in decided.calls), found.held_calls)
     shown = [
         (translated(words), recordings[effect], calls[effect], effect == "erase")
         for effect, words in EFFECT_WORDS.items()
         if recordings[effect] or calls[effect]
     ]
-    return shown + ([(translated(_HELD), len(held), 0, False)] if held else []), held
+    if held or held_calls:
+        shown.append((translated(_HELD), len(held), len(held_calls), False))
+    return shown, Kept(recordings=held, calls=held_calls)
 
 
 def kept_by(request: Request) -> list[tuple[str, str]]:
