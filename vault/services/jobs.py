@@ -37,6 +37,7 @@ from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.adopt_deliveries import AdoptDeliveries
 from vault.services.requests.execute_requests import ExecuteRequests
 from vault.services.requests.packages import Packages
+from vault.services.requests.settle_waiting import SettleWaiting
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.sweep_due import RetentionSweep
@@ -82,6 +83,8 @@ class Jobs:
     remove_erased: RemoveErased
     #: Carry out the decisions on requests of people, and close them with a receipt.
     execute_requests: ExecuteRequests
+    #: End requests of which something waited for a hold.
+    settle_waiting_requests: SettleWaiting
     #: Carry out approvals that a crash left, and end those whose time is over.
     settle_approvals: SettleApprovals
     #: Send to others what waits in the outbox.

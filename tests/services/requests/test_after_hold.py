@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.requests.people import OTHER, ask, call, carried_out, decide, recorded
+from tests.services.requests.people import (
+    OTHER,
+    ask,
+    call,
+    carried_out,
+    decide,
+    hurry,
+    receipt,
+    recorded,
+)
 from tests.support.parties import set_policy, tell
 from tests.support.restoring import backed_up, house_over, settle_journal, write_all
 from tests.support.retention import place, release
@@ -12,6 +21,7 @@ from tests.support.service_house import House
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState
 from vault.thread_pools import Threads
+from vault.tlog.receipt_file import verify_receipt
 
 
 async def sweep(house: House) -> None:
@@ -34,6 +44,76 @@ async def erased_under(house: House, **covers: object) -> str:
     await sweep(house)
     assert await facts(house)
     return held.hold.id
+
+
+async def settled(house: House, request_id: str) -> RequestState:
+    """Let what is erased leave the store and be logged, look at the requests, and return the state of this one."""
+    await house.vault.jobs.remove_erased()
+    await house.vault.jobs.log_publisher.sequence()
+    await hurry(house)
+    await house.vault.jobs.settle_waiting_requests()
+    view = await house.vault.requests.requests.read(house.account.id, request_id)
+    return view.request.state
+
+
+async def test_a_request_that_waited_ends_with_another_receipt(either: House):
+    """When the last of its holds has ended and everything is erased, not before; its first end was the answer."""
+    first, second = await recorded(either, "call-1"), await recorded(either, "call-2")
+    await call(either, "call-3")
+    holds = [await place(either, recordings=[first]), await place(either, calls=["call-2", "call-3"])]
+    request = (await ask(either)).request.id
+    await decide(either, request)
+    assert await carried_out(either, request) is RequestState.WAITS_FOR_HOLD
+    before = await either.vault.requests.requests.read(either.account.id, request)
+    old = verify_receipt(await receipt(either, request)).statement
+    await sweep(either)
+    assert await settled(either, request) is RequestState.WAITS_FOR_HOLD
+    await release(either, holds[0].hold.id, at_once=True)
+    await sweep(either)
+    assert await settled(either, request) is RequestState.WAITS_FOR_HOLD
+    await release(either, holds[1].hold.id, at_once=True)
+    await sweep(either)
+    assert await settled(either, request) is RequestState.FULFILLED
+    after = await either.vault.requests.requests.read(either.account.id, request)
+    assert after.request.closed_at == before.request.closed_at
+    new = verify_receipt(await receipt(either, request)).statement
+    assert {one["outcome"] for one in old["recordings"]} == {"waits_for_hold"}
+    assert {one["id"]: one["outcome"] for one in new["recordings"]} == {first: "erased", second: "erased"}
+    assert set(old["calls"]) == {"waits_for_hold"}
+    assert set(new["calls"]) == {"erased"}
+    assert all(one["leaves"] for one in new["recordings"])
+    assert await settled(either, request) is RequestState.FULFILLED
+    assert verify_receipt(await receipt(either, request)).statement == new
+
+
+async def test_a_part_that_waited_is_told_too(either: House):
+    """All is erased in the end, so nothing is partly fulfilled any more."""
+    held, free = await recorded(either, "call-1"), await recorded(either, "call-2")
+    hold = await place(either, recordings=[held])
+    request = (await ask(either)).request.id
+    await decide(either, request)
+    assert await carried_out(either, request) is RequestState.PARTLY_FULFILLED
+    assert await settled(either, request) is RequestState.PARTLY_FULFILLED
+    await release(either, hold.hold.id, at_once=True)
+    await sweep(either)
+    assert await settled(either, request) is RequestState.FULFILLED
+    statement = verify_receipt(await receipt(either, request)).statement
+    assert {one["id"]: one["outcome"] for one in statement["recordings"]} == {held: "erased", free: "erased"}
+
+
+async def test_a_request_about_a_call_without_a_recording_ends_too(either: House):
+    """When the facts of the call are gone, and not before: no receipt shows them one by one."""
+    await call(either, "call-1")
+    hold = await place(either, calls=["call-1"])
+    request = (await ask(either)).request.id
+    await decide(either, request)
+    assert await carried_out(either, request) is RequestState.WAITS_FOR_HOLD
+    await sweep(either)
+    assert await settled(either, request) is RequestState.WAITS_FOR_HOLD
+    await release(either, hold.hold.id, at_once=True)
+    assert await settled(either, request) is RequestState.WAITS_FOR_HOLD
+    await sweep(either)
+    assert await settled(either, request) is RequestState.FULFILLED
 
 
 async def test_the_providers_copy_and_the_facts_go_with_the_recording(either: House):

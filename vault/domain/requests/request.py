@@ -45,7 +45,7 @@ class RequestState(StrEnum):
     EXECUTING = "executing"
     FULFILLED = "fulfilled"
     PARTLY_FULFILLED = "partly_fulfilled"
-    #: Granted, and all of it is erased when no hold covers it any more.
+    #: Closed: granted, and all of it is erased when no hold covers it any more. It is FULFILLED then.
     WAITS_FOR_HOLD = "waits_for_hold"
     DENIED = "denied"
     WITHDRAWN = "withdrawn"

@@ -109,7 +109,9 @@ class MakeReceipt:
         calls = Counter(ruling_of(request).verdict_on(ref).code for ref in ruling_of(request).calls)
         codes = {*(outcome.verdict.code for outcome in recordings), *calls}
         state = outcome_of(request.kind, codes or {ruling_of(request).default.code})
-        closed = replace(request, state=state, closed_at=now, revision=request.revision + 1)
+        # A request that waited for a hold was answered when it was closed first.
+        closed_at = request.closed_at or now
+        closed = replace(request, state=state, closed_at=closed_at, revision=request.revision + 1)
         text = self._statement(closed, recordings, calls, at=now)
         await self._log(closed, text, at=now)
 

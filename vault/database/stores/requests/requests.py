@@ -155,6 +155,14 @@ class RequestRows(Rows):
         )
         return [row_of(row) for row in rows]
 
+    def perhaps_waiting(self, now: datetime, *, limit: int) -> Sequence[RequestRow]:
+        """Return closed requests of which something may wait for a hold, and that are to be looked at now."""
+        p = person_requests.c
+        states = [str(state) for state in (RequestState.WAITS_FOR_HOLD, RequestState.PARTLY_FULFILLED)]
+        due = or_(p.next_try_at.is_(None), p.next_try_at <= now)
+        query = select(*COLUMNS).where(p.state.in_(states), p.sealed_personal.is_not(None), due)
+        return [row_of(row) for row in self._db.execute(query.order_by(p.id).limit(limit))]
+
     def is_executing(self, account_id: str, kinds: Collection[str]) -> bool:
         """Return whether a decided request of one of these kinds is not carried out yet."""
         p = person_requests.c
