@@ -261,6 +261,16 @@ def test_what_is_filled_into_an_error_is_no_part_of_its_sentence():
     assert of_service(sentence_of(ended)) == "It is vetoed already."
 
 
+def test_a_moment_in_an_error_is_written_as_people_read_it():
+    """On a page of any language; REST has it as in its fields."""
+    template = "The person was told after the first deadline, %(moment)s: it cannot be extended."
+    late = Refused(Sentence(template, moment="2026-02-28T20:00:00.000Z"))
+    assert "2026-02-28T20:00:00.000Z" in str(late)
+    assert "2026-02-28 20:00 UTC" in str(of_service(sentence_of(late)))
+    with in_language("de"):
+        assert "nach der ersten Frist, 2026-02-28 20:00 UTC," in str(of_service(sentence_of(late)))
+
+
 def test_every_sentence_with_something_filled_in_is_found_again():
     """Filled in with a name, it is translated: no other sentence takes it, and none is shadowed."""
     for name in ("history", "reasons"):

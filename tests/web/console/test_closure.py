@@ -69,6 +69,7 @@ def test_the_closure_is_asked_for_and_taken_back(house: House, tenant: Tenant):
     board = client.get(f"/console/accounts/{tenant.name}/requests").text
     closure = tenant.http.get(tenant.url("/closure")).json()["id"]
     assert "Closure of the account</p>" in board
+    assert f">{closure}<" not in board
     assert client.get(f"/console/accounts/{tenant.name}/requests/{closure}").headers["location"] == path
     back = client.post(f"{path}/withdrawal", data=form_of(client.get(path), f"{path}/withdrawal"))
     assert back.headers["location"].endswith("closure_taken_back")

@@ -34,6 +34,7 @@ def test_a_proof_and_a_changed_one_are_told_apart(house: House, tenant: Tenant):
     client, path = sign_in(house, tenant.name), f"{base(tenant)}/log"
     shown = client.get(path)
     assert "Recording available" in shown.text
+    assert f'<a href="{path}/checkpoint">Checkpoint and exports</a></p>' in shown.text
     assert "callvault verify-log" in client.get(f"{path}/checkpoint").text
     event = tenant.events()[0]
     proof = client.get(f"{path}/events/{event['index']}/proof")

@@ -154,6 +154,13 @@ def test_the_clock_is_paused_extended_and_the_request_withdrawn(house: House, te
     assert wrong.status_code == 422
     assert 'id="wrong-extension-told_at"' in wrong.text
     assert 'value="many calls"' in wrong.text
+    far = {"told_at": "2026-02-10T10:00", "until": "2027-04-01T10:00"}
+    wrong = client.post(f"{page}/extension", data=late | far)
+    assert wrong.status_code == 422
+    assert re.search(
+        r"The new deadline must be after 2026-[0-9-]+ [0-9:]+ UTC and not after 2026-[0-9-]+ [0-9:]+ UTC\.",
+        wrong.text,
+    )
     right = client.post(f"{page}/extension", data=late | {"nonce": "4", "told_at": "2026-02-10T10:00"})
     assert right.status_code == 303
     assert client.post(f"{page}/withdrawal", data={"nonce": "5", "name": "x"}).status_code == 422

@@ -32,6 +32,7 @@ from vault.domain.requests.request import (
 from vault.domain.retention.period import add_months
 from vault.errors import Invalid, Refused
 from vault.rfc3339 import write_rfc3339
+from vault.sentence import Sentence
 
 #: The day from which a request under the regime is possible.
 FIRST_DAY: Final = {"gdpr": date(2018, 5, 25), "uk": date(2018, 5, 25), "ccpa": date(2020, 1, 1)}
@@ -107,14 +108,21 @@ def check_extension(
     if extension.told_at < received_at:
         raise Invalid("told_at must not be before the request was received.", field="told_at")
     if extension.told_at >= first:
-        text = f"The person was told after the first deadline, {write_rfc3339(first)}: it cannot be extended."
-        raise Refused(text, reasons=("too_late",))
+        text = Sentence(
+            "The person was told after the first deadline, %(moment)s: it cannot be extended.",
+            moment=write_rfc3339(first),
+        )
+        raise Refused(text, reasons=("too_late",), field="told_at")
     latest = min(
         _end_of(_extended(regime, _last_day(regime, received_at, personal, now, zone)), zone)
         for zone in ZONES[regime]
     )
     if not first < extension.until <= latest:
-        text = f"until must be after {write_rfc3339(first)} and not after {write_rfc3339(latest)}."
+        text = Sentence(
+            "The new deadline must be after %(moment)s and not after %(last_moment)s.",
+            moment=write_rfc3339(first),
+            last_moment=write_rfc3339(latest),
+        )
         raise Invalid(text, field="until")
 
 

@@ -27,6 +27,8 @@ _HOLE: Final = re.compile(r"%\((\w+)\)s")
 _WORDS: Final = frozenset({"why", "state", "party", "answer", "method", "asked", "kind"})
 #: Holes that spans of time or "a part" fill.
 _PARTS: Final = frozenset({"part", "granted"})
+#: Holes that moments of RFC 3339 fill.
+_MOMENTS: Final = frozenset({"moment", "last_moment"})
 #: Files of the catalogue with sentences that are not kept apart from what fills them.
 _STORED: Final = ("history", "reasons", "rules")
 #: What stands for a listener without a name.
@@ -75,6 +77,8 @@ class _Pattern:
 def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
     """Return what a service says in the language of the page; None if the catalogue does not have it."""
     language = current_language()
+    if isinstance(text, Sentence):
+        text = _with_moments(text)
     if language == DEFAULT:
         return text
     if isinstance(text, Sentence) and text.template in catalogue(language):
@@ -89,6 +93,15 @@ def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
         if values is not None:
             return translated(pattern.key) % values
     return _with_reason(text, depth - 1)
+
+
+def _with_moments(sentence: Sentence) -> Sentence:
+    """Return a sentence whose moments are as pages write them."""
+    # As ``write_rfc3339`` has them: in UTC, ``2026-02-28T20:00:00.000Z``.
+    shown = {
+        name: f"{text[:10]} {text[11:16]} UTC" for name, text in sentence.values.items() if name in _MOMENTS
+    }
+    return Sentence(sentence.template, **{**sentence.values, **shown}) if shown else sentence
 
 
 def _filled(sentence: Sentence, depth: int) -> str | None:

@@ -8,11 +8,12 @@ from typing import Final
 
 from vault.domain.requests.decision import CODES, GRANTING, WAITS, Effect, effect_of, read_code
 from vault.domain.requests.request import Kind, Request, RequestState, Verdict
+from vault.rfc3339 import write_day
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
 from vault.services.requests.ruling_request import RulingRequest
 from vault.web.console.words import CODE_WORDS, days_left
-from vault.web.http.translations import ngettext, translatable, translated, translated_pairs
+from vault.web.http.translations import gettext, ngettext, translatable, translated, translated_pairs
 
 KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
     {
@@ -137,8 +138,10 @@ def kind_title(kind: Kind) -> str:
 
 
 def reference_of(request: Request) -> str:
-    """Return what a list calls a request: its reference; its id once its content is deleted, or if nobody gave one."""
-    return request.id if request.personal is None or request.kind == "closure" else request.personal.reference
+    """Return what a list calls a request: its reference, or the day it came once that is deleted, or of a closure."""
+    if request.personal is None or request.kind == "closure":
+        return gettext("Request of %(day)s", day=write_day(request.received_at.date()))
+    return request.personal.reference
 
 
 def by_due(cards: Sequence[Card]) -> list[Card]:
