@@ -28,6 +28,35 @@ HEADERS: Final[Mapping[str, Headers]] = {
 }
 
 
+def answered(reply: Reply) -> Answer:
+    """Return a reply as the client of the vault gives it."""
+    names = {name.lower(): it for name, it in reply.headers.items()}
+    return Answer(status=reply.status, headers=names, body=reply.body)
+
+
+@dataclass
+class Paced:
+    """A CRM that takes so many requests of one path in any such time, and says nothing of it before it refuses."""
+
+    peer: SimulatedCrm
+    path: str
+    limit: int
+    seconds: float
+    refused: int = 0
+    #: When those of the path came, by ``monotonic``.
+    came: list[float] = field(default_factory=list)
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer a request."""
+        if urlsplit(url).path.endswith(self.path):
+            now = time.monotonic()
+            self.came.append(now)
+            if sum(one > now - self.seconds for one in self.came) > self.limit:
+                self.refused += 1
+                return answered(json_reply(429, {}, {"retry-after": "1"}))
+        return answered(self.peer.answer(_asked(method, url, headers, body)))
+
+
 @dataclass
 class Limited:
     """It counts every request, from whatever node; one that it refuses counts too."""
@@ -51,24 +80,16 @@ class Limited:
         self.requests += 1
         reply = self._reply(method, url, headers, body)
         self.cpu += time.process_time() - begun
-        return Answer(
-            status=reply.status,
-            headers={name.lower(): it for name, it in reply.headers.items()},
-            body=reply.body,
-        )
+        return answered(reply)
 
     def _reply(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        parts, left = urlsplit(url), self._left()
+        left = self._left()
         if left < 0:
             self.refused += 1
             return json_reply(429, {"errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"})
         self.took.append(method)
-        asked = VaultRequest(
-            method=method, path=unquote(parts.path), query=parse_qsl(parts.query, keep_blank_values=True), body=body,
-            headers={name.lower(): value for name, value in headers.items()},
-        )  # fmt: skip
         self.peer.asked.clear()
-        reply = self.peer.answer(asked)
+        reply = self.peer.answer(_asked(method, url, headers, body))
         ends_in = self._since + self.seconds - time.monotonic()
         for name, said in HEADERS.items():
             if name in reply.headers:
@@ -84,3 +105,11 @@ class Limited:
             self._since, self._in_window = now, 0
         self._in_window += 1
         return self.limit - self._in_window
+
+
+def _asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> VaultRequest:
+    parts = urlsplit(url)
+    return VaultRequest(
+        method=method, path=unquote(parts.path), query=parse_qsl(parts.query, keep_blank_values=True), body=body,
+        headers={name.lower(): value for name, value in headers.items()},
+    )  # fmt: skip

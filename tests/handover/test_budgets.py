@@ -24,6 +24,8 @@ _BY_NAME = {one.name: one for one in SYSTEMS}
 HOUR = 3600
 #: Messages to one destination at a time.
 _ON_THEIR_WAY = 2
+#: Seconds between two removals at the system that takes the fewest.
+_OWN_TIME = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,8 @@ async def test_a_spent_budget_is_never_exceeded(house: House, spent: Spent):
     peer.faults.clear()
     await erase(house, first)
     await hand_over(house)
-    assert await wait_of(house, removals=True) is None
+    # Where no reply says what is left, a removal leaves its own time to the next one.
+    assert (await wait_of(house, removals=True) or 0) < _OWN_TIME
     assert "absent" in await states(house)
 
 
@@ -135,7 +138,8 @@ async def test_removals_go_before_what_is_written(either: House, peer: NotebookP
     assert sorted(await states(either)) == ["absent", "present"]
 
 
-_LIMIT, _SECONDS, _CALLS, _ERASED = 24, 1.0, 18, 3
+#: Of three seconds, so that also a slow machine spends it.
+_LIMIT, _SECONDS, _CALLS, _ERASED = 24, 3.0, 18, 3
 
 
 @pytest.mark.parametrize("name", ["hubspot", "pipedrive", "intercom"])
@@ -156,15 +160,15 @@ async def test_two_nodes_never_send_more_than_a_system_says_that_it_takes(
         await call(first, f"rec-{number}")
     await follow(first)
     stopping = asyncio.Event()
-    sending = [asyncio.create_task(_send_until(one, stopping)) for one in nodes]
+    sending = [asyncio.create_task(send_until(one, stopping)) for one in nodes]
     try:
         async with asyncio.timeout(60):
-            await _until(first, "present", _ERASED)
+            await until_there(first, "present", _ERASED)
             there = [one.recording_id for one in await all_handovers(first) if one.state == "present"]
             for recording_id in there[:_ERASED]:
                 await erase(first, recording_id)
-            await _until(first, "absent", _ERASED)
-            await _until(first, "present", _CALLS - _ERASED)
+            await until_there(first, "absent", _ERASED)
+            await until_there(first, "present", _CALLS - _ERASED)
     finally:
         stopping.set()
         await asyncio.gather(*sending)
@@ -172,7 +176,8 @@ async def test_two_nodes_never_send_more_than_a_system_says_that_it_takes(
     assert limited.refused == 0
 
 
-async def _send_until(house: House, stopping: asyncio.Event) -> None:
+async def send_until(house: House, stopping: asyncio.Event) -> None:
+    """Send as a node does."""
     send = house.vault.jobs.send_outbox
     while not stopping.is_set():
         if not await send():
@@ -180,7 +185,8 @@ async def _send_until(house: House, stopping: asyncio.Event) -> None:
     await send.idle()
 
 
-async def _until(house: House, state: str, number: int) -> None:
+async def until_there(house: House, state: str, number: int) -> None:
+    """Wait until so many hand-overs are in a state."""
     while (await states(house)).count(state) < number:
         await asyncio.sleep(0.02)
 

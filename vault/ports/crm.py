@@ -27,6 +27,18 @@ class FormField:
     is_required: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """A documented limit on some requests, of which no reply says what is left."""
+
+    #: The end of their paths.
+    path: str
+    limit: int
+    per: timedelta
+    #: The part of it that is kept for removals, of which an integration knows when it has to; 0: they send none.
+    removals: float = 0.1
+
+
 class OAuth(ABC):
     """The authorization code flow of a system (RFC 6749). Pure functions; the secrets are the caller's."""
 
@@ -133,6 +145,11 @@ class CrmSystem(ABC):
     @abstractmethod
     def probe_lag(self) -> timedelta:
         """Return after which time a probe that finds nothing is right."""
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """Return the limits that replies do not tell, the first that applies to a request. Default: none."""
+        return ()
 
     @abstractmethod
     def hosts(self, settings: Settings) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from vault.crm.text import REMOVED, as_html, lines_of, title_of
 from vault.domain.crm.exchange import Act, Budget, CrmAccess, CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, CandidatePage, Handover, NumberForms, RemoteIds, Target
 from vault.domain.crm.verdict import Residue, Unclear, Verdict, Wait
-from vault.ports.crm import CrmSystem, FormField, Settings
+from vault.ports.crm import CrmSystem, FormField, Pace, Settings
 from vault.rfc3339 import write_rfc3339
 
 API: Final = "https://api.hubapi.com"
@@ -73,6 +73,11 @@ class HubSpot(CrmSystem):
     def settings_fields(self) -> Sequence[FormField]:
         """Return the property by which a call is found again at once."""
         return (ID_PROPERTY, API_BASE)
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """Return that an account takes five searches in a second."""
+        return (Pace(path="/search", limit=5, per=timedelta(seconds=1)),)
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         """Return its one host."""

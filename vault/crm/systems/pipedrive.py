@@ -31,7 +31,7 @@ from vault.crm.text import REMOVED, as_html, lines_of, title_of
 from vault.domain.crm.exchange import Act, Budget, CrmAccess, CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, CandidatePage, Handover, NumberForms, RemoteIds, Target
 from vault.domain.crm.verdict import Refused, Residue, Verdict, Wait
-from vault.ports.crm import CrmSystem, FormField, Settings
+from vault.ports.crm import CrmSystem, FormField, Pace, Settings
 
 SIGN_IN: Final = "https://oauth.pipedrive.com"
 HITS: Final = 50
@@ -80,6 +80,11 @@ class Pipedrive(CrmSystem):
     def settings_fields(self) -> Sequence[FormField]:
         """Return the company."""
         return (COMPANY, API_BASE)
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """Return that a token takes ten searches in two seconds."""
+        return (Pace(path="/persons/search", limit=10, per=timedelta(seconds=2)),)
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         """Return the company's host."""

@@ -31,7 +31,7 @@ from vault.domain.crm.verdict import (
     Verdict,
     Wait,
 )
-from vault.ports.crm import CrmSystem, FormField, Settings
+from vault.ports.crm import CrmSystem, FormField, Pace, Settings
 
 API: Final = "https://slack.com"
 #: Characters of a text in a block, escaped; and how many are tried of the text before.
@@ -106,6 +106,16 @@ class Slack(CrmSystem):
             rule="the id of a channel with the app in it, such as C0123456789",
         )
         return (channel, API_BASE)
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """Return that a channel takes a message in a second, and a workspace fifty of the others in a minute."""
+        minute = timedelta(minutes=1)
+        return (
+            Pace(path="/chat.postMessage", limit=1, per=timedelta(seconds=1), removals=0),
+            Pace(path="/chat.update", limit=50, per=minute, removals=0.7),
+            Pace(path="/conversations.history", limit=50, per=minute, removals=0.5),
+        )
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         """Return its one host."""

@@ -7,6 +7,7 @@ it, whether a Zap is there or not); docs.zapier.com, "Operating constraints" (30
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from vault.crm.messages import MessageSystem
 from vault.crm.requests import API_BASE, base_of, host_of, request
 from vault.domain.crm.exchange import CrmAccess, CrmRequest
 from vault.domain.crm.verdict import Residue
-from vault.ports.crm import FormField, Settings
+from vault.ports.crm import FormField, Pace, Settings
 
 API: Final = "https://hooks.zapier.com"
 _HOOK: Final = re.compile(r"https://hooks\.zapier\.com/hooks/catch/[0-9]{1,12}/[a-z0-9]{4,32}/?(?:silent/?)?")
@@ -42,6 +43,11 @@ class Zapier(MessageSystem):
     def settings_fields(self) -> Sequence[FormField]:
         """Return that it has none."""
         return (API_BASE,)
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """Return that a hook takes thirty messages in a second."""
+        return (Pace(path="", limit=30, per=timedelta(seconds=1), removals=0.3),)
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         """Return its one host."""

@@ -13,6 +13,7 @@ from vault.domain.crm.exchange import Budget
 from vault.domain.handover.integration import REMOVE
 from vault.domain.outbox.attempt import LEAST_WAIT, MOST_WAIT
 from vault.domain.outbox.health import PLACES
+from vault.ports.crm import Pace
 
 #: The part of a budget that is kept for removals, and the least: a request of each message on its way, and of as many
 #: removals.
@@ -24,6 +25,14 @@ _UNKNOWN_RESERVE: Final = 50
 _BEGUN: Final = 2 * PLACES
 #: Integrations whose windows a process remembers.
 _MOST: Final = 1_000
+#: By how much requests of a paced kind are further apart than their limit needs: they do not arrive as they are sent.
+_HEADROOM: Final = 1.1
+
+
+def interval_of(pace: Pace, type_: str) -> timedelta:
+    """Return how far apart requests of a pace are, for messages of a type; over all nodes."""
+    share = pace.removals if type_ == REMOVE else 1 - pace.removals
+    return pace.per * _HEADROOM / (pace.limit * share) if share else timedelta(0)
 
 
 @dataclass(slots=True)
@@ -56,6 +65,8 @@ class KnownBudget:
     _until: datetime | None = None
     #: Whether writes wait because a removal has learnt of it.
     lets_writes_wait: bool = False
+    #: Until when requests of a paced kind have their times.
+    _paced_until: datetime | None = None
 
     def said(self, budget: Budget, until: datetime) -> None:
         """Note what a reply says, and when the budget begins again."""
@@ -66,6 +77,10 @@ class KnownBudget:
         """Note that the system takes nothing before then."""
         self._left, self._until = 0, until
 
+    def paced(self, until: datetime) -> None:
+        """Note until when requests of a paced kind have their times."""
+        self._paced_until = max(until, self._paced_until or until)
+
     def sent(self) -> None:
         """Note a request; not every reply says what is left."""
         if self._left is not None:
@@ -73,6 +88,8 @@ class KnownBudget:
 
     def wait(self, type_: str, now: datetime, *, begins: bool) -> timedelta | None:
         """Return after which time a message of a type goes on, or ``begins``; None: now."""
+        if begins and self._paced_until is not None and self._paced_until - now > LEAST_WAIT:
+            return self._paced_until - now
         if self._left is None or self._until is None or self._until <= now:
             return None
         keeps = PLACES if type_ == REMOVE else self._reserve + (_BEGUN if begins else 0)

@@ -109,6 +109,19 @@ class OutboxOutcomes(Rows):
             self.set_health(destination, after)
             self.schedule(destination)
 
+    def take_time(self, destination: str, interval: timedelta, *, most: timedelta) -> timedelta:
+        """Take the next time at which a paced request to a destination may leave; return how long that is from now.
+
+        For ``interval`` after it no other takes one, and no message begins. If it is later than ``most``, it is not
+        taken. In a transaction of its own, which holds no other row.
+        """
+        before, now = self.health(destination)
+        at = max(now, before.blocked_until or now)
+        if at - now <= most:
+            self.set_health(destination, before.waiting(at + interval))
+            self.schedule(destination)
+        return at - now
+
     def lock(self, turn: Turn, ids: Collection[str]) -> set[str]:
         """Return those of these messages that are still this turn's, until the end of the transaction."""
         return set(self._db.execute(_LOCK, _of(turn, ids)).scalars()) if ids else set()

@@ -1,11 +1,13 @@
 """Requests to the system of one integration by the permission of a message, and what their replies mean."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from typing import Final
 
+from vault.database.interface import Database
 from vault.domain.crm.exchange import Act, CrmReply, CrmRequest
 from vault.domain.crm.handover import RemoteIds
 from vault.domain.crm.verdict import Accepted, Denied, Gone, Kept, Moved, Unauthorized, Unclear, Verdict, Wait
@@ -13,7 +15,7 @@ from vault.domain.outbox.attempt import MOST_WAIT, Attempt, Outcome
 from vault.domain.outbox.message import Standing
 from vault.errors import FetchFailed
 from vault.ports.clock import Clock
-from vault.services.handover.budgets import Windows
+from vault.services.handover.budgets import Windows, interval_of
 from vault.services.handover.stored_integration import OpenedIntegration
 from vault.services.outbox.kind import Permission, PermissionTooOld
 
@@ -25,6 +27,8 @@ _MOST_REQUESTS: Final = 30
 #: at once.
 _TOO_MANY: Final = frozenset({403, 429})
 _TOO_MANY_WAIT: Final = timedelta(seconds=10)
+#: How long a message waits for the time of one of its requests: it is within the validity of its permission.
+_MOST_PACED: Final = timedelta(seconds=2.5)
 
 
 class AttemptEnds(Exception):
@@ -44,6 +48,7 @@ class Exchange:
     permission: Permission
     clock: Clock
     windows: Windows
+    database: Database
 
     def require_budget(self) -> None:
         """Raise AttemptEnds where the message must leave what the system still takes, until its budget begins again."""
@@ -54,6 +59,7 @@ class Exchange:
 
     async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
         """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
+        await self._wait_for_time(request)
         headers = request.headers_at(self.permission.message.id, self.clock())
         self.opened.budget.sent()
         try:
@@ -71,6 +77,21 @@ class Exchange:
         )
         self._read_budget(reply)
         return self.opened.system.classify(act, reply), reply
+
+    async def _wait_for_time(self, request: CrmRequest) -> None:
+        """Wait until a request may leave whose limit no reply tells: all nodes take their times in turn."""
+        opened, message, path = self.opened, self.permission.message, request.url.partition("?")[0]
+        pace = next((one for one in opened.system.paces if path.endswith(one.path)), None)
+        if pace is None or not (interval := interval_of(pace, message.type)):
+            return
+        wait = await self.database.write(
+            lambda tx: tx.outbox_outcomes.take_time(message.destination, interval, most=_MOST_PACED)
+        )
+        opened.budget.paced(self.clock() + wait + interval)
+        if wait > _MOST_PACED:
+            text = f"{opened.system.title} takes no more of these requests now."
+            raise AttemptEnds(failed_attempt(text, asked=wait))
+        await asyncio.sleep(wait.total_seconds())
 
     def _read_budget(self, reply: CrmReply) -> None:
         opened, at = self.opened, reply.received_at

@@ -69,7 +69,13 @@ class Reconcile:
     async def _run(self, opened: OpenedIntegration, permission: Permission) -> AttemptEnds:
         work = Work(
             self.parts,
-            Exchange(opened=opened, permission=permission, clock=self.clock, windows=self._windows),
+            Exchange(
+                opened=opened,
+                permission=permission,
+                clock=self.clock,
+                windows=self._windows,
+                database=self.database,
+            ),
         )
         try:
             return AttemptEnds(await work.run())
