@@ -16,6 +16,7 @@ PAGES: Final = {
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
     "card-data": "/card-data",
+    "card-data-back-fill": "/card-data/back-fill",
     "share": "/recordings/{call-20417}/share?at=12",
     "evidence": "/recordings/{call-20417}/evidence",
     "quarantine": "/quarantine",

@@ -24,3 +24,10 @@ POLICY = {
     "keys": {"accept": "1", "decline": "9", "object": None},
     "overrides": [],
 }
+REQUEST = {
+    "kind": "erasure",
+    "regime": "none",
+    "received_at": "2026-01-01T00:00:00Z",
+    "reference": "r",
+    "identities": [{"type": "number", "value": "+14155550187"}],
+}

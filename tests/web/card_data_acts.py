@@ -23,6 +23,12 @@ def grow_proposals(grown: Grown, number: int) -> None:
     grown.act("put_card_data", body={"keyed_digits": ("off", "propose")[number % 2]})
     grown.act("put_card_data", body={"keyed_digits": "off"})
     grown.act("get_card_data")
+    grown.act("get_card_data_preview")
+    grown.act("put_card_data", body={"keyed_digits": "propose"})
+    grown.act("post_card_data_back_fill", body={"keyed_digits": "propose"})
+    grown.act("get_card_data_back_fill")
+    grown.act("patch_card_data_back_fill", body={"state": "stopped"})
+    grown.act("put_card_data", body={"keyed_digits": "off"})
     recording_id = grown.ids["recording"]
     database = grown.house.vault.recordings.recordings.database
     account_id = grown.house.call(database.read, lambda tx: tx.recordings.by_id(recording_id)).account_id

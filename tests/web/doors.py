@@ -9,18 +9,12 @@ from tests.support.door_bodies import (
     NOTICE,
     POLICY,
     RECIPIENT,
+    REQUEST,
     SIGN_IN,
 )
 
 VERIFICATION = {"method": "callback", "at": "2026-01-02T00:00:00Z"}
 EXTENSION = {"until": "2026-03-01T00:00:00Z", "reason": "r", "told_at": "2026-01-05T00:00:00Z"}
-REQUEST = {
-    "kind": "erasure",
-    "regime": "none",
-    "received_at": "2026-01-01T00:00:00Z",
-    "reference": "r",
-    "identities": [{"type": "number", "value": "+14155550187"}],
-}
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
     ("GET", ""): ("recordings:read", None),
@@ -106,6 +100,10 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/calls/{call_ref}/pauses/{pause}/end"): ("recordings:pause", None),
     ("GET", "/card-data"): ("recordings:read", None),
     ("PUT", "/card-data"): ("settings:write", {"keyed_digits": "propose"}),
+    ("GET", "/card-data/preview"): ("recordings:read", None),
+    ("POST", "/card-data/back-fill"): ("settings:write", {"keyed_digits": "propose"}),
+    ("GET", "/card-data/back-fill"): ("recordings:read", None),
+    ("PATCH", "/card-data/back-fill"): ("settings:write", {"state": "paused"}),
     ("GET", "/redaction-proposals"): ("recordings:read", None),
     ("DELETE", "/redaction-proposals/{proposal}"): ("privacy:write", None),
     ("GET", "/recordings/{recording}/audio"): ("recordings:read", None),

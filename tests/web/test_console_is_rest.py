@@ -56,6 +56,8 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /recordings/{recording}/retry": "/recordings/{recording}/retry",
     "POST /recordings/{recording}/redactions": "/recordings/{recording}/redactions",
     "PUT /card-data": "/card-data",
+    "POST /card-data/back-fill": "/card-data/back-fill",
+    "PATCH /card-data/back-fill": "/card-data/back-fill/state",
     "DELETE /redaction-proposals/{proposal}": "/redaction-proposals/{proposal}/dismissal",
     "PUT /recordings/{recording}/restriction": "/recordings/{recording}/restriction",
     "DELETE /recordings/{recording}/restriction": "/recordings/{recording}/restriction",

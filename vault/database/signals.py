@@ -34,6 +34,7 @@ class Work(StrEnum):
     RECONCILE = "reconcile"
     PAUSE_RECORDINGS = "pause_recordings"
     RECORDING_PAUSES = "recording_pauses"
+    CARD_DATA = "card_data"
     REQUESTS = "requests"
     SEND_CALLBACKS = "send_callbacks"
     OUTBOX = "outbox"

@@ -57,6 +57,7 @@ from vault.database.stores.outbox.outcomes import OutboxOutcomes
 from vault.database.stores.playback.access_hours import AccessHourRows
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
+from vault.database.stores.recordings.back_fills import BackFillRows
 from vault.database.stores.recordings.card_data import CardDataRows
 from vault.database.stores.recordings.evidence import EvidenceRows
 from vault.database.stores.recordings.object_checks import ObjectCheckRows
@@ -156,6 +157,7 @@ class Transaction:
     recordings = _Store(RecordingRows)
     recording_notes = _Store(NoteRows)
     card_data = _Store(CardDataRows)
+    card_data_back_fills = _Store(BackFillRows)
     recording_pauses = _Store(RecordingPauseRows)
     queue = _Store(QueueRows)
     provider_copies = _Store(ProviderCopyRows)

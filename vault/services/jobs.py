@@ -33,6 +33,7 @@ from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.watch_access import WatchAccess
 from vault.services.recordings.pause_recordings import PauseRecordings
 from vault.services.recordings.remove_erased import RemoveErased, RemoveLocked
+from vault.services.recordings.run_back_fills import RunBackFills
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.adopt_deliveries import AdoptDeliveries
 from vault.services.requests.execute_requests import ExecuteRequests
@@ -67,6 +68,8 @@ class Jobs:
     provider_requests: ProviderRequests
     #: End pauses of recordings, and repeat what a provider did not answer.
     pause_recordings: PauseRecordings
+    #: Search recordings that were there before a policy on card data.
+    run_back_fills: RunBackFills
     #: Write the missing end events of sessions that are over.
     end_sessions: EndSessions
     #: Tell accounts who heard unusually many recordings.

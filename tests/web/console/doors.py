@@ -58,6 +58,9 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ),
     ("GET", "/card-data"): ("recordings:read", None),
     ("POST", "/card-data"): ("settings:write", {"keyed_digits": "propose"}),
+    ("GET", "/card-data/back-fill"): ("recordings:read", None),
+    ("POST", "/card-data/back-fill"): ("settings:write", {"keyed_digits": "propose", "name": "{account}"}),
+    ("POST", "/card-data/back-fill/state"): ("settings:write", {"state": "paused"}),
     ("POST", "/redaction-proposals/{proposal}/acceptance"): (
         "privacy:write",
         {"recording": NOBODY["recording"], "reason": "card data", "name": "{account}"},

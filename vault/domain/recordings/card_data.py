@@ -16,6 +16,8 @@ POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 #: Digits of which some pass the check digit of a card number, and other long sequences.
 Kind = Literal["card_number", "digits"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+#: Why a back-fill under ``redact`` left a card number in the audio: a hold, or what a removal by a person answers.
+Unremoved = Literal["held", "quarantined", "format", "too_long", "too_many_redactions", "not_proved"]
 #: What finds them, for the evidence.
 DETECTOR: Final = "keyed-digits/1"
 #: Of one recording; more are joined.
@@ -68,10 +70,14 @@ class Proposal:
     found_at: datetime
     #: Whether a list found its recording in quarantine: nothing is removed from it before somebody releases it.
     in_quarantine: bool = False
+    #: Why the policy did not remove it; None where it did not try.
+    unremoved: Unremoved | None = None
 
 
-def proposals_of(recording: Recording, found: Sequence[FoundDigits], *, at: datetime) -> list[Proposal]:
-    """Return proposals for what was found in a recording."""
+def proposals_of(
+    recording: Recording, found: Sequence[FoundDigits], *, at: datetime, unremoved: Unremoved | None = None
+) -> list[Proposal]:
+    """Return proposals for what was found in a recording; ``unremoved``: why its card numbers were not removed."""
     return [
         Proposal(
             id=new_id("prp"),
@@ -79,6 +85,7 @@ def proposals_of(recording: Recording, found: Sequence[FoundDigits], *, at: date
             recording_id=recording.id,
             digits=digits,
             found_at=at,
+            unremoved=unremoved if digits.kind == "card_number" else None,
         )
         for digits in found
     ]

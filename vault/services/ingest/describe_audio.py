@@ -7,14 +7,16 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from vault.domain.ids import new_id
+from vault.domain.recordings.card_data import FoundDigits
 from vault.domain.recordings.media import Description, Waveform
 from vault.domain.recordings.recording import SealedObject
 from vault.domain.stored import encryption_context as bound
-from vault.errors import DescriberCrashed, Tampered, Undecodable
+from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable
 from vault.ports.audio import Describer
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
@@ -132,6 +134,13 @@ class _Rendition:
             await self.writer.abort()
 
 
+class _Dropped:
+    """Takes a rendition that the recording has already."""
+
+    async def write(self, block: bytes) -> None:
+        """Drop it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribeAudio:
     """Describe a sealed recording from the object store, and prove by it that the object is what was received."""
@@ -170,6 +179,22 @@ class DescribeAudio:
         return Described(
             columns=columns, keyed_digits=description.keyed_digits, silences=description.silences
         )
+
+    async def find_digits(self, opened: OpenedRecording) -> Sequence[FoundDigits]:
+        """Return the keyed digits of a stored recording, once every tag is checked. Nothing is stored.
+
+        Raises Undecodable, DescriberCrashed, Tampered, NotFound, Unavailable.
+        """
+        recording, audio = opened.recording, opened.recording.audio
+        if audio is None:
+            raise NotFound("This recording has no audio.")
+        opener, sha256 = opened.opener(audio, "audio"), opened.details().sha256
+        source = ReadBack(self.objects, opener, audio, sha256=sha256, threads=self.threads)
+        found = await self.describer.describe(
+            source, _Dropped(), account_id=recording.account_id, find_digits=True
+        )
+        await source.finish()
+        return found.keyed_digits
 
     async def _describe_audio(
         self, source: ReadBack, opened: OpenedRecording, *, find_digits: bool

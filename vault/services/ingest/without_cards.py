@@ -71,9 +71,14 @@ class WithoutCards:
             [digits.span(duration) for digits in cards], duration=duration, channels=audio["channels"]
         )
         new = await self.remove(replace(opened, recording=recording), spans, made, found=True)
-        if any(digits.kind == "card_number" for digits in new.keyed_digits):
-            raise Refused("A card number is in what is left.", reasons=("not_proved",))
+        require_no_card(new)
         return new
+
+
+def require_no_card(new: NewAudio) -> None:
+    """Raise Refused if the detector finds a card number in what is left."""
+    if any(digits.kind == "card_number" for digits in new.keyed_digits):
+        raise Refused("A card number is in what is left.", reasons=("not_proved",))
 
 
 def statement_of(policy: CardDataPolicy) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.change_metadata import ChangeMetadata
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.recordings.back_fills import BackFills
 from vault.services.recordings.card_data import CardData
 from vault.services.recordings.recording_changes import Changes, changes_since
 from vault.services.recordings.redact_recording import RedactRecording
@@ -68,6 +69,8 @@ class Recordings:
     redact: RedactRecording
     #: Finds keyed digits, to be removed too.
     card_data: CardData
+    #: Lets that reach recordings that were there before.
+    back_fills: BackFills
     clock: Clock
 
     async def read(self, account_id: str, recording_id: str) -> RecordingView:

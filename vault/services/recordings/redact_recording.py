@@ -7,12 +7,13 @@ transaction leaves objects that no row names, and after it old objects whose key
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.recordings.card_data import CardDataPolicy
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.recordings.redaction import MAX_REDACTIONS, Span, can_remove, checked_spans
 from vault.errors import NotFound, ObjectLocked, Refused, Unavailable
@@ -22,7 +23,9 @@ from vault.ports.objects import ObjectStore
 from vault.sentence import Sentence
 from vault.services.ingest.remove_spans import RemoveSpans
 from vault.services.ingest.store_attempt import discard
+from vault.services.ingest.without_cards import require_no_card, statement_of
 from vault.services.lifecycle.evidence_chain import open_entry
+from vault.services.lifecycle.lifecycle import WORKER
 from vault.services.lifecycle.redact import NewAudio, redact, redactable
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.paced import paced
@@ -62,6 +65,42 @@ class RedactRecording:
         Raises NotFound, RecordingErased, Invalid (``ranges``), Refused for another state or format, Held, Busy if the
         recording changes meanwhile, Unavailable, Tampered.
         """
+        said = {"by": actor, "reason": reason}
+        await self._redact(account_id, recording_id, spans, said, actor=actor, found=found)
+
+    async def by_policy(
+        self,
+        recording: Recording,
+        spans: Sequence[Span],
+        policy: CardDataPolicy,
+        *,
+        also: Callable[[Transaction, NewAudio], None],
+    ) -> None:
+        """Remove card numbers that the detector has found, because a policy of the account wants it.
+
+        ``also`` is done in the transaction of the change, and undoes it by raising. Raises as a removal by a person.
+        """
+
+        def also_without_cards(tx: Transaction, new: NewAudio) -> None:
+            require_no_card(new)
+            also(tx, new)
+
+        await self._redact(
+            recording.account_id, recording.id, spans, statement_of(policy),
+            actor=WORKER, found=True, also=also_without_cards,
+        )  # fmt: skip
+
+    async def _redact(
+        self,
+        account_id: str,
+        recording_id: str,
+        spans: Sequence[Span],
+        said: Mapping[str, Any],
+        *,
+        actor: str,
+        found: bool,
+        also: Callable[[Transaction, NewAudio], None] | None = None,
+    ) -> None:
         recording, keys = await self.database.read(lambda tx: _readable(tx, account_id, recording_id))
         removed = checked_spans(spans, duration=recording.duration or 0.0, channels=recording.channels or 0)
         before = await open_recording(self.ring, recording, keys)
@@ -71,8 +110,8 @@ class RedactRecording:
         made: list[SealedObject] = []
         try:
             new = await self.remove(before, removed, made, found=found)
-            new = replace(new, statement={"by": actor, "reason": reason, **new.statement})
-            await self._write(new, actor)
+            new = replace(new, statement={**said, **new.statement})
+            await self._write(new, actor, also)
         except Unavailable:
             # The row may name the new objects: the reply to the commit may be lost.
             raise
@@ -91,12 +130,20 @@ class RedactRecording:
             )
             raise Refused(text, reasons=("too_many_redactions",))
 
-    async def _write(self, new: NewAudio, actor: str) -> None:
+    async def _write(
+        self, new: NewAudio, actor: str, also: Callable[[Transaction, NewAudio], None] | None
+    ) -> None:
         recording, at = new.before.recording, self.clock()
 
         async def wrap_and_write(key: SealingKey) -> None:
             wrapped = new.under(key)
-            await self.database.write(lambda tx: redact(tx, wrapped, actor=actor, at=at))
+
+            def change(tx: Transaction) -> None:
+                redact(tx, wrapped, actor=actor, at=at)
+                if also is not None:
+                    also(tx, wrapped)
+
+            await self.database.write(change)
 
         await retry_with_month_key(self.ring, recording.account_id, recording.received_at, wrap_and_write)
 

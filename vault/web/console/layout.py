@@ -66,6 +66,8 @@ DONE: Final = translatable(
         "metadata_set": "The metadata is set.",
         "redacted": "The part is removed. Nobody hears the old audio any more.",
         "card_data_set": "It is set, for recordings that arrive from now on.",
+        "card_data_search_begun": "Earlier recordings are searched, one after the other.",
+        "card_data_search_changed": "It is done as you asked.",
         "proposal_dismissed": "The proposal is dismissed: the audio stays as it is.",
         "links_revoked": "All links of this listener are revoked, and their sessions end.",
         "switched_off": "Recording is off. What was still in progress is refused.",

@@ -19,7 +19,14 @@ from vault.web.console.events import deliveries as event_deliveries
 from vault.web.console.events import endpoints as event_endpoints
 from vault.web.console.handover import handovers, integration, integrations
 from vault.web.console.playback import doorways, link_keys, listen, people, share
-from vault.web.console.recordings import card_data, metadata, quarantine, recording, recordings
+from vault.web.console.recordings import (
+    card_data,
+    card_data_back_fill,
+    metadata,
+    quarantine,
+    recording,
+    recordings,
+)
 from vault.web.console.registers import authority_requests, disclosures, recipients, record
 from vault.web.console.requests import callback, closure, requests, steps
 from vault.web.console.retention import holds
@@ -52,6 +59,7 @@ ROUTERS: Final = (
     recording.router,
     metadata.router,
     card_data.router,
+    card_data_back_fill.router,
     quarantine.router,
     people.router,
     consent.router,

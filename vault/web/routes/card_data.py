@@ -4,9 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from vault.services.recordings.back_fills import no_back_fill
 from vault.web.http.auth import Access, TheVault, access, require_scope
 from vault.web.schemas.base import Body
-from vault.web.schemas.recordings.card_data import CardDataIn, CardDataOut, ProposalOut, ProposalsOut
+from vault.web.schemas.recordings.card_data import (
+    CardDataBackFillIn,
+    CardDataBackFillOut,
+    CardDataBackFillPatchIn,
+    CardDataIn,
+    CardDataOut,
+    CardDataPreviewOut,
+    ProposalOut,
+    ProposalsOut,
+)
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["card data"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]
@@ -42,6 +52,52 @@ async def put_card_data(vault: TheVault, allowed: Setting, body: CardDataIn) -> 
         allowed.account.id, body.keyed_digits, actor=allowed.actor
     )
     return CardDataOut.of(changed)
+
+
+@router.get("/card-data/preview")
+async def get_card_data_preview(vault: TheVault, allowed: Reading) -> CardDataPreviewOut:
+    """Count the recordings that arrived before the policy, and the seconds of their audio."""
+    return CardDataPreviewOut.of(await vault.recordings.recordings.back_fills.preview(allowed.account.id))
+
+
+@router.post("/card-data/back-fill", status_code=201)
+async def post_card_data_back_fill(
+    vault: TheVault, allowed: Setting, body: CardDataBackFillIn
+) -> CardDataBackFillOut:
+    """Search the recordings that arrived before the policy, one after the other, and do what it says.
+
+    With `redact`, card numbers are removed for good: that needs the scope `privacy:write` too. What a hold covers stays
+    as it is, and is proposed.
+    """
+    if body.keyed_digits == "redact":
+        require_scope(allowed.caller, "privacy:write")
+    one = await vault.recordings.recordings.back_fills.begin(
+        allowed.account.id, expected=body.keyed_digits, actor=allowed.actor
+    )
+    return CardDataBackFillOut.of(one)
+
+
+@router.get("/card-data/back-fill")
+async def get_card_data_back_fill(vault: TheVault, allowed: Reading) -> CardDataBackFillOut:
+    """Show the newest back-fill and its progress. 404 before the first one."""
+    one = await vault.recordings.recordings.back_fills.read(allowed.account.id)
+    if one is None:
+        raise no_back_fill()
+    return CardDataBackFillOut.of(one)
+
+
+@router.patch("/card-data/back-fill")
+async def patch_card_data_back_fill(
+    vault: TheVault, allowed: Setting, body: CardDataBackFillPatchIn
+) -> CardDataBackFillOut:
+    """Pause the back-fill, let it go on, or stop it. After the answer nothing is proposed or removed any more."""
+    back_fills = vault.recordings.recordings.back_fills
+    if body.state == "running":
+        one = await back_fills.read(allowed.account.id)
+        if one is not None and one.keyed_digits == "redact":
+            require_scope(allowed.caller, "privacy:write")
+    changed = await back_fills.change(allowed.account.id, body.state, actor=allowed.actor)
+    return CardDataBackFillOut.of(changed)
 
 
 @router.get("/redaction-proposals")

@@ -87,6 +87,7 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         Work.RECONCILE: "SELECT min(reconcile_not_before) FROM connections",
         Work.PAUSE_RECORDINGS: "SELECT min(not_before) FROM pauses",
         Work.RECORDING_PAUSES: "SELECT min(not_before) FROM recording_pauses",
+        Work.CARD_DATA: "SELECT min(not_before) FROM card_data_back_fills",
         Work.REQUESTS: (
             "SELECT min(at) FROM (SELECT coalesce(next_try_at, 0) AS at FROM person_requests"  # noqa: S608 - our own states
             f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}' UNION ALL"

@@ -39,7 +39,7 @@ _RELEASE_NAMES = text(
 #: All work under leases: what the released leases were for is looked up when it is claimed.
 _UNDER_LEASE = (
     Work.INGEST, Work.DESCRIBE, Work.REMOVE_ERASED, Work.MANIFESTS, Work.ACCOUNT_OBJECTS, Work.TOMBSTONES,
-    Work.CLOSING_ACTS, Work.REWRITE_STORE, Work.REWRAP, Work.SIGN,
+    Work.CLOSING_ACTS, Work.REWRITE_STORE, Work.REWRAP, Work.SIGN, Work.CARD_DATA,
 )  # fmt: skip
 
 

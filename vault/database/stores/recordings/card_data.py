@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from vault.database.account_parts.card_data import card_data_policy_of, put_card_data_policy
 from vault.database.account_parts.part import account_changed
 from vault.database.schema.card_data import redaction_proposals
 from vault.database.schema.core import recordings
 from vault.database.stores.rows import Rows
+from vault.domain.recordings.back_fill import SEARCHED
 from vault.domain.recordings.card_data import CardDataPolicy, FoundDigits, Proposal
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.redaction import Span
 
 _P = redaction_proposals.c
-#: Recordings in these states have audio that somebody may hear, now or after a release.
-_LISTED: Final = (State.AVAILABLE, State.QUARANTINED)
 
 
 class CardDataRows(Rows):
@@ -39,12 +37,28 @@ class CardDataRows(Rows):
             {
                 "id": one.id, "account_id": one.account_id, "recording_id": one.recording_id,
                 "kind": one.digits.kind, "begin_ms": one.digits.begin_ms, "end_ms": one.digits.end_ms,
-                "found_at": one.found_at,
+                "found_at": one.found_at, "unremoved": one.unremoved,
             }
             for one in proposals
         ]  # fmt: skip
         if rows:
             self._db.execute(insert(redaction_proposals), rows)
+
+    def propose_new(self, proposals: Sequence[Proposal]) -> int:
+        """Insert what is not proposed already of one recording; return how many. The others say why they stay."""
+        if not proposals:
+            return 0
+        rows = self._db.execute(
+            select(redaction_proposals).where(_P.recording_id == proposals[0].recording_id)
+        ).mappings()
+        there = {_proposal(row).digits: row["id"] for row in rows}
+        for one in proposals:
+            if one.digits in there:
+                same = update(redaction_proposals).where(_P.id == there[one.digits])
+                self._db.execute(same.values(unremoved=one.unremoved))
+        new = [one for one in proposals if one.digits not in there]
+        self.propose(new)
+        return len(new)
 
     def get(self, account_id: str, proposal_id: str) -> Proposal | None:
         """Return a proposal."""
@@ -59,7 +73,7 @@ class CardDataRows(Rows):
 
         By id.
         """
-        mine = (_P.account_id == account_id) & recordings.c.state.in_(_LISTED)
+        mine = (_P.account_id == account_id) & recordings.c.state.in_(SEARCHED)
         if recording_id is not None:
             mine &= _P.recording_id == recording_id
         if after is not None:
@@ -100,4 +114,5 @@ def _proposal(row: RowMapping) -> Proposal:
         recording_id=row["recording_id"],
         digits=FoundDigits(kind=row["kind"], begin_ms=row["begin_ms"], end_ms=row["end_ms"]),
         found_at=row["found_at"],
+        unremoved=row["unremoved"],
     )

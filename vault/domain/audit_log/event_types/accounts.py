@@ -12,6 +12,7 @@ AccountEvent = Literal[
     "account.moved", "account.arrived", "account.keys_destroyed",
     "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
     "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "card_data.changed",
+    "card_data.back_fill",
     "connection.silent", "connection.needs_authorization", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
@@ -102,6 +103,10 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "card_data.changed": EventRules(
         closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "card_data.back_fill": EventRules(
+        closes=ClosesNothing("each removal closes by itself; a search can be begun again"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "callback.changed": EventRules(
         closes=_SETTING, replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE

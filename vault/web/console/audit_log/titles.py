@@ -25,6 +25,7 @@ _TITLES: Final[dict[str, str]] = translatable(
         "recording.redacted": "Spans of the audio removed",
         "redaction.dismissed": "Proposal to remove keyed digits dismissed",
         "card_data.changed": "What is done about card data changed",
+        "card_data.back_fill": "Search for card data in earlier recordings",
         "recording.erasing": "Erasure of a recording began",
         "recording.erased": "Recording erased",
         "recording.objects_deleted": "Objects of a recording deleted",
