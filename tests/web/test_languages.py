@@ -97,6 +97,7 @@ def test_scripts_and_templates_use_texts_that_exist():
         "caller",
         "callee",
         "channel",
+        "card_data",
     )
     assert [key for key in unused if key not in by_page and not key.startswith(("key_", "told_"))] == []
 
