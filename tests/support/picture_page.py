@@ -24,6 +24,7 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "recording": "A recording: the call, listening with a purpose, history, links",
         "recording-restricted": "A recording that is restricted",
         "card-data": "Keyed digits that were found, to be removed or dismissed",
+        "card-data-back-fill": "The same search in recordings that were there before the policy",
         "share": "A link for somebody else: for how long, how often, from where",
         "share-made": "The address of a link is shown once",
         "evidence": "Why the recording was allowed, as it was sealed",
