@@ -129,6 +129,14 @@ def story(house: House) -> Iterator[Step]:
     yield "recording pause", lambda: pause_while_it_goes_on(house)
     yield "rewrite", lambda: jobs.rewrite_store.begin(actor="operator")
     yield "mark recordings", jobs.rewrite_store
+    yield "search earlier recordings", lambda: search_earlier(house)
+
+
+async def search_earlier(house: House) -> None:
+    """Set a policy on card data, and let it reach the recordings that were there before."""
+    recordings = house.vault.recordings.recordings
+    await recordings.card_data.set_policy(house.account.id, "propose", **_ME)
+    await recordings.back_fills.begin(house.account.id, expected="propose", **_ME)
 
 
 async def put_back(house: House, lease: Lease) -> None:

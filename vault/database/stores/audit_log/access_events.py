@@ -112,7 +112,9 @@ class EventRows(Rows):
                 )
             inserted = cursor.rowcount
         if inserted < len(rows):
-            raise Unavailable("The account has just moved to another vault. Repeat the request.")
+            raise Unavailable(
+                "The account has just moved to another vault. Repeat the request.", cause="database"
+            )
         wake_for_events(self._db)
 
     def page(
