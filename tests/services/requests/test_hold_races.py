@@ -77,6 +77,7 @@ async def test_without_the_guard_an_erasure_by_number_passes_over_a_hold(
     hold = await place(either, calls=["call-1"])
     monkeypatch.setattr(lifecycle, "GUARDS", ())
     monkeypatch.setattr("vault.database.stores.retention.holds.covering", lambda *_: [])
+    monkeypatch.setattr("vault.database.stores.retention.holds.covers", lambda *_: False)
     await carried_out(either, request_id)
     with pytest.raises(AssertionError):
         await checked(either, recording_id, hold.hold.id)

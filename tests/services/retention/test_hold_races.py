@@ -100,6 +100,7 @@ async def test_without_the_guard_the_check_finds_the_erasure(
     await place(house, everything=True)
     monkeypatch.setattr(lifecycle, "GUARDS", ())
     monkeypatch.setattr("vault.database.stores.retention.holds.covering", lambda *_: [])
+    monkeypatch.setattr("vault.database.stores.retention.holds.covers", lambda *_: False)
     hold = await place(house, calls=[call])
     await PATHS[path](house, recording_id, call)
     with pytest.raises(AssertionError):
