@@ -1,6 +1,6 @@
 """A short part of the audio and not a byte of the rest, to hear what is around a range that must not be heard.
 
-An audio element reads ahead, so whoever plays up to a range is sent some of it. Only samples of a fixed size can be cut
+An audio element reads ahead, so who plays up to a range is sent some of it. Only samples of a fixed size can be cut
 exactly, so that is what it takes: PCM and G.711 in a WAV file, or the rendition for browsers.
 """
 
