@@ -16,7 +16,7 @@ from vault.domain.recordings.recording import GONE
 from vault.domain.requests.request import RequestState
 from vault.errors import ApprovalNeeded
 from vault.services.playback.link_request import LinkRequest
-from vault.web.schemas.requests.requests import DecisionIn
+from vault.web.schemas.requests.requests import DecisionIn, RequestOut
 
 
 async def asked_to_decide(house: House, request_id: str, code: str) -> Approval:
@@ -92,6 +92,9 @@ async def test_a_call_without_a_recording_that_a_hold_keeps_is_counted(either: H
     view = await either.vault.requests.requests.read(either.account.id, request)
     assert view.found is not None
     assert view.found.held_calls == {"call-1"}
+    over_rest = RequestOut.of(view).found
+    assert over_rest is not None
+    assert (over_rest.held_calls, over_rest.held) == (["call-1"], [])
     await place(either, calls=["call-2"])
     both = await approve(either, again)
     assert both.effect["held_calls"] == 2

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -94,6 +95,12 @@ def test_the_page_of_an_address_says_who_invites_to_what(house: House):
     (kims,) = re.findall(r"/console/invitation/[\w-]{43}", made.text)
     shown = html.unescape(house.client().get(kims).text)
     assert "Kim, Ada invites you to the call recordings of Acme <b>." in shown
+    # Ada has a passkey now: another address waits, and the page says until when as all times are said.
+    another = house.admin.post(f"{member}/invitations").json()
+    starts = datetime.fromisoformat(another["usable_from"])
+    waiting = house.client().get(f"/console{another['address'].partition('/console')[2]}").text
+    assert f'<time datetime="{starts:%Y-%m-%dT%H:%M:%SZ}">{starts:%Y-%m-%d %H:%M} UTC</time>' in waiting
+    assert "/static/console.js" in waiting
 
 
 def test_a_name_that_is_too_long_is_told_and_not_cut(house: House):

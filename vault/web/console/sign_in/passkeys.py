@@ -8,7 +8,6 @@ from vault.domain.ids import Token
 from vault.domain.sign_in.challenge import LIFE
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import Invalid, TooMany
-from vault.rfc3339 import write_rfc3339
 from vault.services.sign_in.passkeys import Browser, SignedInByPasskey, Welcome
 from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import Form, read_form, see_other
@@ -161,7 +160,7 @@ async def _page(
         inviter=names[inviter].text if inviter in names else None,
         token=request.app.state.hosting.labelled(token),
         origin=vault.sign_in.passkeys.proofs.site.origin,
-        waits_until=write_rfc3339(starts) if starts > request.app.state.clock() else None,
+        starts_at=starts if starts > request.app.state.clock() else None,
         error=error,
     )
 

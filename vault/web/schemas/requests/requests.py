@@ -192,6 +192,8 @@ class FoundOut(BaseModel):
     held: list[str]
     #: `call_ref` of calls without a recording.
     calls: list[str]
+    #: Those of `calls` that a hold keeps: an erasure waits for its end.
+    held_calls: list[str]
     consent_events: int
     objections: int
     #: Links of which an agent of this name is the listener.
@@ -281,6 +283,7 @@ def _found(view: RequestView) -> FoundOut | None:
         recordings=[one.id for one in found.recordings],
         held=[one.id for one in found.recordings if one.id in found.held],
         calls=[one.call_ref for one in found.calls],
+        held_calls=[one.call_ref for one in found.calls if one.call_ref in found.held_calls],
         consent_events=summary.consent_events,
         objections=summary.objections,
         links=summary.links,
