@@ -10,6 +10,7 @@ import wave
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from vault.audio import decoding
 from vault.audio import spans as real
@@ -99,6 +100,7 @@ class FakeDescriber:
         return real.measure(io.BytesIO(data), spans, max_duration=self.max_duration)
 
 
+@lru_cache(maxsize=32)  # Most tests store the same few sounds.
 def describe_wave(data: bytes, *, max_duration: float = MAX_DURATION) -> Description:
     """Describe a PCM WAV file of 8 or 16 bits. Raises Undecodable for anything else."""
     try:
