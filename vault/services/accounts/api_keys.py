@@ -62,6 +62,9 @@ class ApiKeys:
         )
 
         def insert(tx: Transaction) -> None:
+            if account_id is not None:
+                # What takes the account to another vault waits, or this does and is refused.
+                tx.lock_account(account_id)
             tx.api_keys.insert(key, secret.digest, created_by=actor)
             tx.events.append(event)
 
@@ -119,6 +122,8 @@ class ApiKeys:
             if found[0].revoked_at is not None:
                 tx.closing_acts.recall(found[0].account_id, "key.revoked", key_id)
                 return
+            if found[0].account_id is not None:
+                tx.lock_account(found[0].account_id)
             tx.api_keys.revoke(key_id, now)
             stop_key(tx, key_id, at=now, actor=actor)
             tx.events.append(

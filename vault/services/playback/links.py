@@ -195,6 +195,8 @@ class Links:
             if link.revoked_at is not None:
                 tx.closing_acts.recall(account_id, "link.revoked", link_id)
                 return
+            # What takes the account to another vault waits, or this does and is refused.
+            tx.lock_account(account_id)
             tx.links.revoke(link_id, now)
             tx.events.append(revocation(account_id, link, at=now, actor=actor))
 
