@@ -15,9 +15,11 @@ from tests.support.restoring import empty_house, write_all
 from tests.support.service_house import AUDIO, SIGNER, House
 from vault.cli.move import verify_move
 from vault.domain.moves.move import KEEP, Move, Phase
+from vault.domain.progress import no_progress
 from vault.domain.retention.object_lock import ObjectLock
 from vault.domain.stored.move_object import LEFT, RECEIPTS
 from vault.errors import NotFound, Tampered, Unavailable
+from vault.services.moves.copy_objects import copy_objects
 from vault.services.moves.move_account import MoveAccount
 from vault.thread_pools import Threads
 from vault.tlog.destruction_receipt import open_receipt, parse_receipt, write_receipt
@@ -167,6 +169,20 @@ async def test_what_a_lock_keeps_is_counted(vaults: TwoVaults):
     assert rest(vaults) == set(audio)
     receipt = open_receipt(await vaults.here.vault.moves.receipt("leaver"), log=SIGNER.verifier)
     assert receipt.locked == len(audio)
+
+
+async def test_a_lock_at_the_other_vault_does_not_keep_a_move_that_is_given_up(vaults: TwoVaults):
+    """What it keeps there is an orphan, which the sweep of that vault deletes later."""
+    await available(vaults.here)
+    move, there = await vaults.move.begin("leaver"), vaults.there.objects
+    await copy_objects(vaults.here.objects, there, move.account_id, no_progress)
+    (copy, *_) = [key for key in there.objects if move.account_id in key]
+    there.locks = FakeLocks(there)
+    there.locks.kept[copy] = ObjectLock(hold=True)
+    await vaults.move.begin.give_up("leaver")
+    assert [key for key in there.objects if move.account_id in key] == [copy]
+    with pytest.raises(NotFound):
+        await vaults.move.begin.give_up("leaver")
 
 
 async def test_a_store_that_went_back_loses_the_keys_again(vaults: TwoVaults):

@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 from vault.database.transaction import Transaction
 from vault.domain.moves.move import GONE, Move, Phase
 from vault.errors import NotFound, Refused
-from vault.services.moves.copy_objects import delete_objects
+from vault.services.moves.copy_objects import COPIED
+from vault.services.moves.delete_objects import delete_objects
 from vault.services.moves.move_end import MoveEnd
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,9 @@ class BeginMove:
             tx.account_moves.forget(account_id)
 
         if await self.there.database.write(lambda tx: _stop_there(tx, move)):
-            await delete_objects(self.there.objects, account_id)
+            now = await self.there.database.read(lambda tx: tx.now())
+            if locked := await delete_objects(self.there.objects, COPIED, account_id, now=now):
+                _LOG.warning("move.copies_locked", account_id=account_id, count=locked)
         await self.there.database.write(forget_there)
         await self.here.database.write(forget_here)
 

@@ -43,13 +43,6 @@ async def copy_objects(
     return Copied(objects=objects, size=size)
 
 
-async def delete_objects(store: ObjectStore, account_id: str) -> None:
-    """Delete what was copied there, for an account that does not come."""
-    for prefix in COPIED:
-        for key in [found.key async for found in store.list(f"{prefix}{account_id}/")]:
-            await store.delete(key)
-
-
 async def _size(store: ObjectStore, key: str) -> int | None:
     try:
         return await store.size(key)

@@ -16,10 +16,9 @@ from vault.domain.stored.manifest import PREFIX as MANIFESTS
 from vault.domain.stored.move_object import RECEIPTS
 from vault.domain.stored.request_rows import PREFIX as REQUESTS
 from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
-from vault.errors import ObjectLocked
 from vault.ports.objects import ObjectStore
 from vault.services.moves.copy_objects import COPIED
-from vault.services.shared.gather_all import gathered
+from vault.services.moves.delete_objects import delete_objects
 from vault.services.shared.job import HOURLY, IntervalJob, Job
 from vault.services.shared.move_objects import MoveObjects
 from vault.structured_log import Log
@@ -30,8 +29,6 @@ _LOG = Log(__name__)
 #: Where wrapped keys are: without them nothing else can be decrypted.
 _KEYS: Final = (ACCOUNTS, MANIFESTS, CLOSING)
 _REST: Final = (TOMBSTONES, KEPT_PREFIX, REQUESTS, *COPIED)
-#: Objects per listing, and objects that are deleted at the same time.
-_BATCH_SIZE, _AT_ONCE = 500, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,31 +99,5 @@ class DestroyRest:
         return note
 
     async def _delete(self, prefixes: Sequence[str], account_id: str) -> int:
-        """Delete all versions of the account's objects; return how many objects a lock keeps."""
-        kept = 0
         now = await self.database.read(lambda tx: tx.now())
-        for prefix in prefixes:
-            below = f"{prefix}{account_id}/"
-            await self.objects.abort_uploads(below, before=now)
-            after = ""
-            while keys := await self._some(below, after):
-                for at in range(0, len(keys), _AT_ONCE):
-                    kept += sum(await gathered([self._is_kept(key) for key in keys[at : at + _AT_ONCE]]))
-                after = keys[-1]
-        return kept
-
-    async def _some(self, prefix: str, after: str) -> list[str]:
-        """Return the next keys, also of objects that only have older versions."""
-        keys = dict[str, None]()
-        async for version in self.objects.versions(prefix, after=after):
-            keys[version.key] = None
-            if len(keys) > _BATCH_SIZE:
-                break
-        return list(keys)[:_BATCH_SIZE]
-
-    async def _is_kept(self, key: str) -> bool:
-        try:
-            await self.objects.delete(key)
-        except ObjectLocked:
-            return True
-        return False
+        return await delete_objects(self.objects, prefixes, account_id, now=now)
