@@ -16,6 +16,7 @@ from tests.support.permissions import link_wish
 from tests.support.service_house import House, new_house, with_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.stores.moves.rows import MovingRows
+from vault.domain.ids import Token
 from vault.errors import NotAuthentic, NotFound, Unavailable
 from vault.services.moves.move_account import MoveAccount
 from vault.thread_pools import Threads
@@ -24,6 +25,14 @@ from vault.thread_pools import Threads
 _MOMENT: Final = 0.5
 #: Acts, and afterwards shows whether that has its effect in a vault.
 Act = Callable[[House], Awaitable[Callable[[House], Awaitable[bool]]]]
+
+
+async def _is_valid(house: House, key: Token) -> bool:
+    try:
+        await house.vault.accounts.api_keys.authenticate(key.text)
+    except NotAuthentic:
+        return False
+    return True
 
 
 async def _prepare_key(house: House) -> Act:
@@ -36,11 +45,7 @@ async def _prepare_key(house: House) -> Act:
         await here.vault.accounts.api_keys.revoke(made.id, account_id=here.account.id, actor="operator")
 
         async def is_revoked(there: House) -> bool:
-            try:
-                await there.vault.accounts.api_keys.authenticate(text.text)
-            except NotAuthentic:
-                return True
-            return False
+            return not await _is_valid(there, text)
 
         return is_revoked
 
@@ -55,11 +60,7 @@ async def _prepare_new_key(house: House) -> Act:
         _, text = await keys.issue(name="n", scopes=["audit:read"], account_id=account_id, actor="operator")
 
         async def is_valid(there: House) -> bool:
-            try:
-                await there.vault.accounts.api_keys.authenticate(text.text)
-            except NotAuthentic:
-                return False
-            return True
+            return await _is_valid(there, text)
 
         return is_valid
 
