@@ -31,6 +31,11 @@ def grows(step: float, minutes: float = 240, *, calm: float = 0) -> str:
     return f"0+{calm}x{_CALM} {calm * _CALM + step}+{step}x{round(minutes * 2) - 1} {top}x600"
 
 
+def moves(step: str) -> str:
+    """Return the series of the oldest move that waits for this."""
+    return f'callvault_moves_oldest_seconds{{step="{step}"}}'
+
+
 #: Of retention and its object locks.
 RETENTION = [
     Incident(
@@ -128,8 +133,32 @@ NODES = [
     ),
 ]
 
-#: What one machine cannot have by itself (a clock apart from its servers, a full disk), or what has no test that waits
-#: for ten minutes (the time of an entry of the log or of a snapshot cannot be changed), is tried as series alone.
-BY_SERIES = {"CallvaultClockWrong", "CallvaultDiskFull", "CallvaultSiemLags", "CallvaultVacuumHeld"} & {
-    one.alert for one in NODES
-}
+#: Of accounts that move to another vault.
+MOVES = [
+    Incident(
+        alert="CallvaultMoveCut",
+        series={moves("cut"): "0x3 0+30x20 0x600"},
+        quiet=(1, 6, 14),
+        fires=(8, 11),
+    ),
+    Incident(
+        alert="CallvaultMoveUnfinished",
+        series={moves("arriving"): "0x3 0+30x5000"},
+        quiet=(1, 1440),
+        fires=(1445, 2400),
+    ),
+    Incident(
+        alert="CallvaultMoveNotDestroyed",
+        series={moves("destruction"): "0x3 0+30x5000"},
+        quiet=(1, 1440),
+        fires=(1445, 2400),
+    ),
+]
+
+#: What one machine cannot have by itself (a clock apart from its servers, a full disk, an account between two vaults),
+#: or what has no test that waits for ten minutes (the time of an entry of the log or of a snapshot cannot be changed),
+#: is tried as series alone.
+BY_SERIES = {one.alert for one in MOVES} | (
+    {"CallvaultClockWrong", "CallvaultDiskFull", "CallvaultSiemLags", "CallvaultVacuumHeld"}
+    & {one.alert for one in NODES}
+)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.incidents import NODES, RETENTION, Incident, grows, level
+from tests.infra.incidents import MOVES, NODES, RETENTION, Incident, grows, level
 from tests.infra.prometheus import ALERTS, program, rules
 
 #: Of all series below, so the number n of a sample is n * 30 seconds.
@@ -49,6 +49,7 @@ LATE = {
 DOWN = {'up{job="callvault",instance="a"}': level(0, 10, good=1, after=1)}
 INCIDENTS = [
     *RETENTION,
+    *MOVES,
     *NODES,
     Incident(
         alert="CallvaultNodeDown",

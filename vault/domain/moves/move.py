@@ -24,6 +24,9 @@ class Phase(StrEnum):
     ARRIVED = "arrived"
 
 
+#: What a move may wait for: the last for a worker here, all others for the command.
+WAITS: Final = ("copying", "arriving", "cut", "ending", "destruction")
+
 #: Of an account that is at the other vault.
 GONE = frozenset({Phase.MOVED, Phase.DESTROYED})
 
@@ -51,3 +54,19 @@ class Move:
     rows_digest: str | None = None
     #: At the end where it arrived: the peer's key for links, wrapped by the root key of this vault.
     wrapped_peer_key: bytes | None = None
+
+    def waits(self, now: datetime) -> tuple[str, timedelta] | None:
+        """Return what the move waits for, one of WAITS, and for how long; None if it is over, or rests as intended.
+
+        ``cut``: the account left here and is not known to have arrived, so no vault serves it. ``ending``: it has, and
+        a restore there may not know it yet.
+        """
+        match self.phase:
+            case Phase.COPYING | Phase.ARRIVING:
+                return str(self.phase), now - self.begun_at
+            case Phase.MOVED if self.destroy_at is None:
+                return "cut" if self.statement is None else "ending", now - (self.moved_at or self.begun_at)
+            case Phase.MOVED if self.destroy_at is not None and self.destroy_at <= now:
+                return "destruction", now - self.destroy_at
+            case _:
+                return None

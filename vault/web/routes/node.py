@@ -16,6 +16,7 @@ from vault import metrics as process_metrics
 from vault.database.sql.vacuum_horizon import HOLDER_KINDS
 from vault.database.stores.retention.retention_policies import OUTCOMES
 from vault.database.transaction import Transaction
+from vault.domain.moves.move import WAITS, Phase
 from vault.domain.recordings.recording import WORK
 from vault.errors import VaultError
 from vault.services.audit_log.store_loss import rewrite_of
@@ -82,7 +83,9 @@ def _ready(troubles: dict[str, str]) -> Metric:
 
 
 def _of_the_vault(tx: Transaction) -> list[Metric]:
-    parts = (_of_queue_and_log, _of_requests, _of_retention, _of_approvals, _of_the_store, _of_vacuum)
+    parts = (
+        _of_queue_and_log, _of_requests, _of_retention, _of_approvals, _of_the_store, of_moves, _of_vacuum,
+    )  # fmt: skip
     return [metric for part in parts for metric in part(tx)]
 
 
@@ -210,6 +213,22 @@ def _of_the_store(tx: Transaction) -> list[Metric]:
             value=tx.object_store.count_due(),
         ),
     ]
+
+
+def of_moves(tx: Transaction) -> list[Metric]:
+    """Return the moves of accounts that wait for somebody, and how long the oldest of each kind does."""
+    moves = GaugeMetricFamily("callvault_moves", "Moves of accounts that wait, by for what.", labels=["step"])
+    oldest = GaugeMetricFamily(
+        "callvault_moves_oldest_seconds", "Seconds for which the oldest of them waits.", labels=["step"]
+    )
+    now = tx.now()
+    unfinished = tx.account_moves.in_phase(Phase.COPYING, Phase.ARRIVING, Phase.MOVED)
+    waits = [found for move in unfinished if (found := move.waits(now)) is not None]
+    for step in WAITS:
+        ages = [age for name, age in waits if name == step]
+        moves.add_metric([step], len(ages))
+        oldest.add_metric([step], max(0.0, max(ages, default=timedelta()).total_seconds()))
+    return [moves, oldest]
 
 
 def _of_vacuum(tx: Transaction) -> list[Metric]:
