@@ -113,6 +113,30 @@ def test_a_lost_creation_is_found_when_the_call_is_erased(name):
     assert walk.stands() == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("slack", 0, 450), ("freshdesk", 250, 0), ("helpscout", 0, 60), ("zoho", 450, 0)],
+)
+def test_a_record_is_found_behind_many_others(name, before, after):
+    """A probe goes on where its page is full: many people write after the vault, and an old ticket has many entries."""
+    walk = ready(name)
+
+    def write_others(number: int) -> None:
+        for place in range(number):
+            another = replace(HANDOVER, id=f"hof_{place:032}", address="https://vault.example/h/another")
+            assert isinstance(walk.create(another), Accepted)
+
+    write_others(before)
+    walk.create()
+    lost = walk.remote
+    write_others(after)
+    walk.peer.index()
+    begun = len(walk.sent)
+    assert isinstance(walk.probe(), Accepted)
+    assert walk.remote == lost
+    assert len(walk.sent) - begun > 1
+
+
 def times_of(walk):
     """Return the times of the call that its record has."""
     fields = [record.fields for record in walk.peer.records.values()]

@@ -22,6 +22,8 @@ NUMBER = "+33612345678"
 WRITTEN, SIGNIFICANT = "06 12 34 56 78", "612345678"
 #: Requests of one act; the core has such a bound, too.
 MOST_REQUESTS = 30
+#: Pages of one probe; the core has such a bound, too.
+MOST_PAGES = 10
 HANDOVER = Handover(
     id="hof_5d41402abc4b2a76b9719d911017c592",
     address="https://vault.example/h/5d41402abc4b2a76b9719d911017c592",
@@ -146,9 +148,15 @@ class Walk:
             # It is created again, or what follows is sent all the same.
             self.remote = {}
             return Accepted()
-        verdict, reply = self.step("probe", request)
-        if isinstance(verdict, Accepted):
+        for _ in range(MOST_PAGES):
+            verdict, reply = self.step("probe", request)
+            if not isinstance(verdict, Accepted):
+                break
             self.remote = self.system.probed(reply, handover, self.target)
+            following = self.system.probe_next(reply, handover, self.target, self.access)
+            if self.remote is not None or following is None:
+                break
+            request = following
         return verdict
 
     def update(self, handover: Handover) -> Sequence[Verdict]:

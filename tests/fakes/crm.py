@@ -92,6 +92,12 @@ class Notebook(CrmSystem):
         """Search by the hand-over's id."""
         return _request("GET", f"/records?id={handover.id}", access)
 
+    def probe_next(
+        self, reply: CrmReply, handover: Handover, target: Target, access: CrmAccess
+    ) -> CrmRequest | None:
+        """Ask again where the reply says that there is more."""
+        return self.probe(handover, target, access) if reply.headers.get("x-more") == "1" else None
+
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:
         """Read the first one."""
         found = json.loads(reply.body)

@@ -45,6 +45,25 @@ async def test_a_look_up_that_is_refused_is_held_and_not_written_twice(either: H
     assert (await logged(either)).count("handover.held") == 1
 
 
+MORE = Answer(status=200, body=b"[]", headers={"x-more": "1"})
+
+
+@pytest.mark.parametrize(("pages", "state"), [(9, "present"), (10, "held unconfirmed")])
+async def test_a_record_behind_too_many_others_is_not_written_twice(
+    either: House, peer: NotebookPeer, pages: int, state: str
+):
+    """On the tenth page it is found. What no page of ten has may be there, so a person decides."""
+    peer.contacts, peer.loses = [ANN], ["POST /records"]
+    await activate(either)
+    await call(either)
+    await hand_over(either)
+    peer.answers = {"GET /records": [MORE] * pages}
+    await let_pass(either)
+    await hand_over(either, rounds=3)
+    assert await states(either) == [state]
+    assert (len(peer.records), peer.requests.count("GET /records")) == (1, 10)
+
+
 @pytest.mark.parametrize("act", ["erase", "restrict"])
 async def test_what_is_unconfirmed_is_looked_for_until_nothing_of_the_call_stands(
     either: House, peer: NotebookPeer, act: str

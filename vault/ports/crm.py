@@ -213,8 +213,21 @@ class CrmSystem(ABC):
         """
         return None
 
+    def probe_next(
+        self,
+        reply: CrmReply,  # noqa: ARG002 - the default
+        handover: Handover,  # noqa: ARG002 - the default
+        target: Target,  # noqa: ARG002 - the default
+        access: CrmAccess,  # noqa: ARG002 - the default
+    ) -> CrmRequest | None:
+        """Return the request for the page that follows on a reply to a probe; None if that was the last one.
+
+        Default: None. The search names one record, or the first page has the newest ones of one contact.
+        """
+        return None
+
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the default
-        """Read the ids of the record of exactly this hand-over; None if it is not there, by the newest records.
+        """Read the ids of the record of exactly this hand-over; None if the reply does not have it.
 
         Default: None.
         """

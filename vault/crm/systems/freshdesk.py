@@ -34,6 +34,9 @@ from vault.ports.crm import CrmSystem, FormField, OAuth, Settings
 #: Entries of a conversation on one page: the most.
 PAGE: Final = 100
 _PHONE_SOURCE, _OPEN, _LOW = 3, 2, 1
+#: The page that a reply's header ``Link`` names as the next one.
+_NEXT: Final = re.compile(r"[?&]page=([0-9]{1,6})[^<>]{0,300}>; ?rel=\"?next")
+_MAX_LINK: Final = 2000
 _RESOLVED: Final = frozenset({4, 5})
 
 DOMAIN: Final = FormField(
@@ -145,16 +148,18 @@ class Freshdesk(CrmSystem):
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:  # noqa: ARG002 - the port's
         """Return the request for the entries of the open ticket, or for the contact's newest tickets."""
-        if target.parent is not None:
-            query = {"per_page": str(PAGE)}
-            return _request("GET", f"tickets/{path_id(target.parent)}/conversations", access, query=query)
-        query = {
-            "requester_id": target.id,
-            "order_by": "created_at",
-            "include": "description",
-            "per_page": "30",
-        }
-        return _request("GET", "tickets", access, query=query)
+        return _probe(target, access, {})
+
+    def probe_next(
+        self,
+        reply: CrmReply,
+        handover: Handover,  # noqa: ARG002 - the port's
+        target: Target,
+        access: CrmAccess,
+    ) -> CrmRequest | None:
+        """Return the request for the page that the reply's header names: an old ticket has many entries."""
+        found = _NEXT.search(reply.headers.get("link", "")[:_MAX_LINK])
+        return None if found is None else _probe(target, access, {"page": found[1]})
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:
         """Read the note or the ticket in which the id of this hand-over stands."""
@@ -219,6 +224,20 @@ def _request(
     method: Method, path: str, access: CrmAccess, body: object = None, query: Mapping[str, str] | None = None
 ) -> CrmRequest:
     return request(method, f"{_base(access.settings)}/api/v2/{path}", basic(access.token, "X"), body, query)
+
+
+def _probe(target: Target, access: CrmAccess, page: Mapping[str, str]) -> CrmRequest:
+    if target.parent is not None:
+        query = {"per_page": str(PAGE), **page}
+        return _request("GET", f"tickets/{path_id(target.parent)}/conversations", access, query=query)
+    query = {
+        "requester_id": target.id,
+        "order_by": "created_at",
+        "include": "description",
+        "per_page": "30",
+        **page,
+    }
+    return _request("GET", "tickets", access, query=query)
 
 
 def _ticket(handover: Handover) -> dict[str, object]:

@@ -124,16 +124,21 @@ class HelpScout(CrmSystem):
         return {"conversation": name} if name.isdigit() and is_id(name) else None
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:  # noqa: ARG002 - the port's
-        """Return the request for the newest closed conversations of the inbox, with their threads."""
-        query = {
-            "mailbox": access.settings[MAILBOX.name],
-            "status": "closed",
-            "modifiedSince": write_rfc3339(handover.started_at, "seconds"),
-            "sortField": "modifiedAt",
-            "sortOrder": "desc",
-            "embed": "threads",
-        }
-        return _request("GET", "v2/conversations", access, query=query)
+        """Return the request for the closed conversations of the inbox since the call, with their threads."""
+        return _probe(handover, access, 1)
+
+    def probe_next(
+        self,
+        reply: CrmReply,
+        handover: Handover,
+        target: Target,  # noqa: ARG002 - the port's
+        access: CrmAccess,
+    ) -> CrmRequest | None:
+        """Return the request for the next page: in a busy inbox, many conversations are closed after a call."""
+        page, pages = (at(json_of(reply), "page", name) for name in ("number", "totalPages"))
+        if not (isinstance(page, int) and isinstance(pages, int) and 0 < page < pages):
+            return None
+        return _probe(handover, access, page + 1)
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the port's
         """Read the conversation in which the id of this hand-over stands."""
@@ -199,6 +204,19 @@ def _request(
     method: Method, path: str, access: CrmAccess, body: object = None, query: Mapping[str, str] | None = None
 ) -> CrmRequest:
     return request(method, f"{base_of(access.settings, API)}/{path}", bearer(access.token), body, query)
+
+
+def _probe(handover: Handover, access: CrmAccess, page: int) -> CrmRequest:
+    query = {
+        "mailbox": access.settings[MAILBOX.name],
+        "status": "closed",
+        "modifiedSince": write_rfc3339(handover.started_at, "seconds"),
+        "sortField": "modifiedAt",
+        "sortOrder": "desc",
+        "embed": "threads",
+        "page": str(page),
+    }
+    return _request("GET", "v2/conversations", access, query=query)
 
 
 def _reading(remote: RemoteIds, access: CrmAccess) -> CrmRequest:

@@ -37,10 +37,11 @@ API: Final = "https://slack.com"
 #: Characters of a text in a block, escaped; and how many are tried of the text before.
 MAX_BLOCK: Final = 3000
 _LIMITS: Final = (2900, 1400, 550)
-#: Messages that a probe reads, the newest.
+#: Messages of a page of a probe, the newest first.
 HISTORY: Final = 200
 _EVENT: Final = "callvault_handover"
 _CHANNEL: Final = re.compile(r"[CG][A-Z0-9]{8,20}")
+_CURSOR: Final = re.compile(r"[!-~]{1,500}")
 _TS: Final = re.compile(r"[0-9]{1,20}\.[0-9]{1,10}")
 _ENDED: Final = frozenset(
     {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired", "org_login_required"}
@@ -132,15 +133,21 @@ class Slack(CrmSystem):
         return _ids(text_at(answer, "channel"), text_at(answer, "ts"))
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:  # noqa: ARG002 - the port's
-        """Return the request for the newest messages of the channel since the call. It takes a form alone."""
-        fields = {
-            "channel": access.settings["channel"],
-            "oldest": str(int(handover.started_at.timestamp())),
-            "include_all_metadata": "true",
-            "limit": str(HISTORY),
-        }
-        url = base_of(access.settings, API) + "/api/conversations.history"
-        return form_request(url, fields, bearer(access.token))
+        """Return the request for the newest messages of the channel since the call."""
+        return _history(handover, access, {})
+
+    def probe_next(
+        self,
+        reply: CrmReply,
+        handover: Handover,
+        target: Target,  # noqa: ARG002 - the port's
+        access: CrmAccess,
+    ) -> CrmRequest | None:
+        """Return the request for those before: in a busy channel, many people write after the vault."""
+        cursor = text_at(json_of(reply), "response_metadata", "next_cursor")
+        if cursor is None or _CURSOR.fullmatch(cursor) is None:
+            return None
+        return _history(handover, access, {"cursor": cursor})
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the port's
         """Read the message whose metadata have the id of this hand-over; a page of messages names no channel."""
@@ -195,6 +202,19 @@ def _verdict_of_error(act: Act, error: str, reply: CrmReply) -> Verdict:
 
 def _call(method: str, access: CrmAccess, body: Mapping[str, object]) -> CrmRequest:
     return request("POST", f"{base_of(access.settings, API)}/api/{method}", bearer(access.token), body)
+
+
+def _history(handover: Handover, access: CrmAccess, page: Mapping[str, str]) -> CrmRequest:
+    """Return the request for messages since the call. It takes a form alone."""
+    fields = {
+        "channel": access.settings["channel"],
+        "oldest": str(int(handover.started_at.timestamp())),
+        "include_all_metadata": "true",
+        "limit": str(HISTORY),
+        **page,
+    }
+    url = base_of(access.settings, API) + "/api/conversations.history"
+    return form_request(url, fields, bearer(access.token))
 
 
 def _ids(channel: str | None, ts: str | None) -> RemoteIds | None:

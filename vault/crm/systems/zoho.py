@@ -149,13 +149,18 @@ class Zoho(CrmSystem):
 
     def probe(self, handover: Handover, target: Target, access: CrmAccess) -> CrmRequest:  # noqa: ARG002 - the port's
         """Return the search for the calls beside the contact."""
-        beside = "Who_Id" if target.kind == "contact" else "What_Id"
-        query = {
-            "criteria": f"({beside}:equals:{target.id})",
-            "fields": "Subject,Description",
-            "per_page": str(_CALLS),
-        }
-        return _request("GET", "Calls/search", access, query=query)
+        return _probe(target, access, 1)
+
+    def probe_next(
+        self,
+        reply: CrmReply,
+        handover: Handover,  # noqa: ARG002 - the port's
+        target: Target,
+        access: CrmAccess,
+    ) -> CrmRequest | None:
+        """Return the search for the next page: nobody says in which order a search finds them."""
+        more, page = (at(json_of(reply), "info", name) for name in ("more_records", "page"))
+        return _probe(target, access, page + 1) if more is True and isinstance(page, int) else None
 
     def probed(self, reply: CrmReply, handover: Handover, target: Target) -> RemoteIds | None:  # noqa: ARG002 - the port's
         """Read the call whose description has the id of this hand-over."""
@@ -250,6 +255,17 @@ def _request(
 ) -> CrmRequest:
     headers = {"Authorization": f"Zoho-oauthtoken {access.token}"}
     return request(method, f"{_base(access.settings)}/crm/v8/{path}", headers, body, query)
+
+
+def _probe(target: Target, access: CrmAccess, page: int) -> CrmRequest:
+    beside = "Who_Id" if target.kind == "contact" else "What_Id"
+    query = {
+        "criteria": f"({beside}:equals:{target.id})",
+        "fields": "Subject,Description",
+        "per_page": str(_CALLS),
+        "page": str(page),
+    }
+    return _request("GET", "Calls/search", access, query=query)
 
 
 def _fields(handover: Handover) -> dict[str, object]:

@@ -162,6 +162,11 @@ class SimulatedCrm(ABC):
         return kept + [json.dumps(one.fields) for one in self.records.values() if one.removed]
 
 
+def page_of(items: Sequence[Any], number: int, size: int) -> tuple[list[Any], int]:
+    """Return a page of a list, the first of which is 1, and how many there are."""
+    return list(items[(number - 1) * size : number * size]), -(-len(items) // size)
+
+
 def json_body(asked: VaultRequest) -> dict[str, Any]:
     """Return the JSON object of a request. Raises ValueError."""
     if not asked.headers.get("content-type", "").startswith("application/json"):

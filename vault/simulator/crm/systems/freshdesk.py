@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from vault.simulator.crm.crm import BadRequest, Contact, Record, SimulatedCrm, json_body
+from vault.simulator.crm.crm import BadRequest, Contact, Record, SimulatedCrm, json_body, page_of
 from vault.simulator.crm.tokens import TokenServer
 from vault.simulator.exchange import Reply, VaultRequest, json_reply
 
@@ -77,7 +77,7 @@ class SimulatedFreshdesk(SimulatedCrm):
                 reply = self._create(json_body(asked))
             case ("GET", number, "conversations") if number in live:
                 notes = [one for one in self.records.values() if one.owner == number and not one.removed]
-                reply = json_reply(200, [one.fields for one in notes], HEADERS)
+                reply = _paged(asked, [one.fields for one in notes])
             case ("POST", number, "notes") if number in live:
                 reply = self._note(number, json_body(asked))
             case ("PUT" | "DELETE", number) if number in live:
@@ -117,6 +117,14 @@ class SimulatedFreshdesk(SimulatedCrm):
             return Reply(status=204, headers=HEADERS)
         self.tickets[number] |= json_body(asked)
         return json_reply(200, self.tickets[number], HEADERS)
+
+
+def _paged(asked: VaultRequest, entries: list[dict[str, Any]]) -> Reply:
+    """Return a page; a header names the next one."""
+    number, size = int(asked.parameter("page") or "1"), int(asked.parameter("per_page") or "30")
+    shown, pages = page_of(entries, number, size)
+    link = f'<https://example.freshdesk.com{asked.path}?per_page={size}&page={number + 1}>;rel="next"'
+    return json_reply(200, shown, {**HEADERS, **({"link": link} if number < pages else {})})
 
 
 def _contact(one: Contact) -> dict[str, Any]:

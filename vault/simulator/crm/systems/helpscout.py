@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from vault.simulator.crm.crm import BadRequest, Contact, Record, SimulatedCrm, json_body
+from vault.simulator.crm.crm import BadRequest, Contact, Record, SimulatedCrm, json_body, page_of
 from vault.simulator.crm.tokens import TokenServer
 from vault.simulator.exchange import Reply, VaultRequest, json_reply
 
 HEADERS = {"x-ratelimit-limit-minute": "400", "x-ratelimit-remaining-minute": "396"}
+#: Conversations of a page.
+PAGE = 25
 NEW = {"subject", "customer", "mailboxId", "type", "status", "imported", "createdAt", "threads"}
 
 
@@ -116,7 +118,10 @@ class SimulatedHelpScout(SimulatedCrm):
         indexed = {one.owner for one in self.records.values() if not one.is_new}
         found = [self._shown(name) for name, one in self.conversations.items() if one["status"] == "closed"]
         listed = [one for one in found if str(one["id"]) in indexed]
-        return json_reply(200, {"_embedded": {"conversations": listed[::-1]}}, HEADERS)
+        number = int(asked.parameter("page") or "1")
+        shown, pages = page_of(listed[::-1], number, PAGE)
+        about = {"size": PAGE, "totalElements": len(listed), "totalPages": pages, "number": number}
+        return json_reply(200, {"_embedded": {"conversations": shown}, "page": about}, HEADERS)
 
     def _one(self, asked: VaultRequest, name: str, rest: list[str]) -> Reply:
         reply = json_reply(404, {"message": "Not found"}, HEADERS)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from vault.simulator.crm.crm import Record, SimulatedCrm, json_body
+from vault.simulator.crm.crm import Record, SimulatedCrm, json_body, page_of
 from vault.simulator.crm.tokens import TokenServer
 from vault.simulator.exchange import Reply, VaultRequest, json_reply
 
@@ -108,9 +108,12 @@ class SimulatedSlack(SimulatedCrm):
             for one in self.records.values()
             if not one.removed and float(one.id) >= float(form.get("oldest", "0"))
         ]
-        return json_reply(
-            200, {"ok": True, "messages": messages[::-1][: int(form["limit"])], "has_more": False}
-        )
+        number = int(form.get("cursor", "page:1").removeprefix("page:"))
+        shown, pages = page_of(messages[::-1], number, int(form["limit"]))
+        answer: dict[str, Any] = {"ok": True, "messages": shown, "has_more": number < pages}
+        if number < pages:
+            answer["response_metadata"] = {"next_cursor": f"page:{number + 1}"}
+        return json_reply(200, answer)
 
     def shown(self) -> Sequence[str]:
         """Return each message as the channel shows it: what is markup stays marked, the rest is unescaped."""

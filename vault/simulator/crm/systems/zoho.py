@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from vault.simulator.crm.crm import BadRequest, Record, SimulatedCrm, json_body
+from vault.simulator.crm.crm import BadRequest, Record, SimulatedCrm, json_body, page_of
 from vault.simulator.crm.tokens import TokenServer
 from vault.simulator.exchange import Reply, VaultRequest, json_reply
 
@@ -89,7 +89,10 @@ class SimulatedZoho(SimulatedCrm):
             for one in self.records.values()
             if one.owner == found[1] and not one.is_new and not one.removed
         ]
-        return json_reply(200, {"data": hits}, HEADERS) if hits else Reply(status=204)
+        number, size = int(asked.parameter("page") or "1"), int(asked.parameter("per_page") or "200")
+        shown, pages = page_of(hits, number, size)
+        info = {"per_page": size, "count": len(shown), "page": number, "more_records": number < pages}
+        return json_reply(200, {"data": shown, "info": info}, HEADERS) if shown else Reply(status=204)
 
     def _create(self, body: dict[str, Any]) -> Reply:
         if body["trigger"] != []:

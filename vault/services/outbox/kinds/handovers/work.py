@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.crm.exchange import CrmReply
+from vault.domain.crm.exchange import CrmReply, CrmRequest
 from vault.domain.crm.handover import Candidate, Handover, RemoteIds, Target
-from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unclear, Wait
+from vault.domain.crm.verdict import Accepted, Gone, Moved, Refused, Unclear, Verdict, Wait
 from vault.domain.handover.handover import StoredHandover
 from vault.domain.outbox.attempt import Attempt, Outcome
 from vault.errors import Busy
@@ -30,6 +30,8 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: Steps of one message: a record is looked up, removed and made again at most.
 _MOST_STEPS: Final = 4
+#: Pages of one probe.
+_MOST_PAGES: Final = 10
 _DONE: Final = Attempt(outcome=Outcome.ACCEPTED)
 _NOTHING: Final = Attempt(outcome=Outcome.NOT_SENT)
 #: The same as _DONE, where the row says that nothing more is to be done.
@@ -148,20 +150,40 @@ class Work:
             request = self._system.probe(text, target, self._access)
             if request is None:
                 return await self._assume(handover)
-            self._exchange.require_budget()
-            verdict, reply = await self._exchange.send("probe", request)
+            verdict, reply, remote = await self._search(request, text, target)
+            if remote is not None:
+                return await self._stands(handover, "present", target, remote)
             if isinstance(verdict, Refused) and handover.desired == "present":
                 return await self._hold_unconfirmed(handover)
             if not isinstance(verdict, Accepted | Gone):
                 raise self._exchange.end(verdict, reply)
-            remote = self._system.probed(reply, text, target) if isinstance(verdict, Accepted) else None
-            if remote is not None:
-                return await self._stands(handover, "present", target, remote)
         since = self._parts.clock() - (handover.sent_at or handover.created_at)
         if since < self._system.probe_lag:
             raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
         await self._finish(handover, state="waiting", cause=None, sealed=None)
         return _DONE
+
+    async def _search(
+        self, request: CrmRequest, text: Handover, target: Target
+    ) -> tuple[Verdict, CrmReply, RemoteIds | None]:
+        """Read the pages of a probe; return the last verdict and reply, and the ids of the record if it is there.
+
+        Refused: there are too many, so nobody can tell whether it is.
+        """
+        for place in range(_MOST_PAGES):
+            self._exchange.require_budget()
+            if place:
+                await self._permission.renew(lambda _tx, _standing: None)
+            verdict, reply = await self._exchange.send("probe", request)
+            if not isinstance(verdict, Accepted):
+                return verdict, reply, None
+            if (remote := self._system.probed(reply, text, target)) is not None:
+                return verdict, reply, remote
+            following = self._system.probe_next(reply, text, target, self._access)
+            if following is None:
+                return verdict, reply, None
+            request = following
+        return Refused(code="too_many_pages"), reply, None
 
     async def _assume(self, handover: StoredHandover) -> Attempt:
         """Let a creation that nobody confirmed be repeated; for what follows on it, take it for one that stands."""
