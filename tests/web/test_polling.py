@@ -40,7 +40,7 @@ def several() -> Iterator[ThreadPoolExecutor]:
 def until_waiting(house: House, tenant: Tenant, number: int) -> None:
     """Return as soon as so many calls of an account wait."""
     waiting = house.vault.events.poll.waits._waiting
-    while sum(one.account_id == tenant.id for one in list(waiting.calls)) != number:
+    while sum(one.subject == tenant.id for one in list(waiting.waiters)) != number:
         threading.Event().wait(0.01)
 
 
@@ -74,7 +74,7 @@ def test_a_client_that_goes_waits_no_more(house: House, several: ThreadPoolExecu
     for client in clients:
         client.close()
     until_waiting(house, tenant, 0)
-    assert not house.vault.events.poll.waits._waiting.of_account[tenant.id]
+    assert not house.vault.events.poll.waits._waiting.places[tenant.id]
 
 
 def test_a_key_that_is_revoked_gets_nothing(house: House, several: ThreadPoolExecutor):

@@ -55,6 +55,7 @@ from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.outbox.outcomes import OutboxOutcomes
 from vault.database.stores.playback.access_hours import AccessHourRows
+from vault.database.stores.playback.closing_facts import ClosingFactRows
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
 from vault.database.stores.recordings.back_fills import BackFillRows
@@ -164,6 +165,7 @@ class Transaction:
     object_checks = _Store(ObjectCheckRows)
 
     links = _Store(LinkRows)
+    closing_facts = _Store(ClosingFactRows)
     access_hours = _Store(AccessHourRows)
     link_keys = _Store(LinkKeyRows)
 

@@ -15,9 +15,9 @@ from vault.database.schema.events import event_polls, outward_events
 from vault.database.stores.events import polls
 from vault.database.transaction import Transaction
 from vault.errors import Invalid, TooMany
-from vault.services.events import wait_for_events
 from vault.services.events.poll_events import EventPage, EventsWanted
 from vault.services.events.wait_for_events import OF_ACCOUNT
+from vault.services.shared import shared_look
 
 _HOUR = timedelta(hours=1)
 
@@ -158,7 +158,7 @@ async def test_a_call_waits_for_an_event(
     either: House, monkeypatch: pytest.MonkeyPatch, never: "asyncio.Future[None]"
 ):
     """All that wait are told by one look at the database at a time, and only those whose account has one."""
-    monkeypatch.setattr(wait_for_events, "PAUSE", 0.01)
+    monkeypatch.setattr(shared_look, "PAUSE", 0.01)
     page = await poll(either)
     looks = 0
     read = type(either.database).read
@@ -171,7 +171,7 @@ async def test_a_call_waits_for_an_event(
     waiting = [
         asyncio.create_task(poll(either, page.through, wait=_HOUR, ended=never)) for _ in range(OF_ACCOUNT)
     ]
-    calls = either.vault.events.poll.waits._waiting.calls
+    calls = either.vault.events.poll.waits._waiting.waiters
     while len(calls) < OF_ACCOUNT:
         await asyncio.sleep(0.01)
     with pytest.raises(TooMany) as refused:
@@ -187,12 +187,12 @@ async def test_a_call_waits_for_an_event(
     said = [events(await one) for one in waiting]
     assert [len(one) for one in said] == [1] * OF_ACCOUNT
     assert not calls
-    assert not either.vault.events.poll.waits._waiting.of_account
+    assert not either.vault.events.poll.waits._waiting.places
 
 
 async def test_a_wait_has_an_end(either: House, monkeypatch: pytest.MonkeyPatch):
     """At its time, or with what ends it; an event of another type does not end it."""
-    monkeypatch.setattr(wait_for_events, "PAUSE", 0.01)
+    monkeypatch.setattr(shared_look, "PAUSE", 0.01)
     assert not (await poll(either, wait=timedelta(seconds=0.05))).bodies
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waiting = asyncio.create_task(poll(either, types=["hold.placed"], wait=_HOUR, ended=ended))
@@ -200,10 +200,10 @@ async def test_a_wait_has_an_end(either: House, monkeypatch: pytest.MonkeyPatch)
     await publish(either)
     last = (await poll(either)).through
     waits = either.vault.events.poll.waits
-    while not any(one.after == last for one in waits._waiting.calls):
+    while not any(one.seen == last for one in waits._waiting.waiters):
         await asyncio.sleep(0.01)
     assert not waiting.done()
     ended.set_result(None)
     page = await waiting
     assert page == EventPage(bodies=[], through=last, has_more=False)
-    assert not waits._waiting.calls
+    assert not waits._waiting.waiters

@@ -71,7 +71,7 @@ class PollEvents:
     ) -> PolledEvents:
         until = monotonic() + wanted.wait.total_seconds()
         while not _is_worth_it(page) and (left := until - monotonic()) > 0:
-            if not await self.waits.until(account_id, page.through, seconds=left, ended=ended):
+            if not await self.waits.until_news(account_id, page.through, seconds=left, ended=ended):
                 break
             page = await self._read(account_id, wanted, page.through)
         return page

@@ -4,20 +4,18 @@
 transaction that opens the session (vault/database/stores/hot/open_sessions.py).
 """
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 
 from vault.database.interface import Database
 from vault.database.stores.hot.open_sessions import NO_LINK, NewSession
 from vault.database.stores.playback.hot_reads import (
     LINK,
-    SESSION,
     LinkWithRecording,
     SessionWithLink,
     read_link,
-    read_session,
 )
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
@@ -34,6 +32,8 @@ from vault.domain.playback.signed_token import Permission
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
+from vault.services.playback.authenticate_session import authenticate_session
+from vault.services.playback.closing_sessions import ClosingSessions
 from vault.services.playback.session_allowance import Allowance, RecentSessions, SessionAddresses
 from vault.services.playback.signed_links import SignedLink, SignedLinks
 from vault.services.playback.verify_link_token import LinkTokenVerifier
@@ -60,6 +60,7 @@ class OpenLinks:
     recent: RecentSessions
     verifier: LinkTokenVerifier
     signed: SignedLinks
+    closing: ClosingSessions
 
     async def is_forged(self, token: str) -> bool:
         """Return whether a token is certainly invalid. Reads nothing, except a key that was not seen before."""
@@ -152,7 +153,7 @@ class OpenLinks:
         Return the session, its link and its recording. Raises NotFound, the same for every reason; one from outside the
         link's networks is logged.
         """
-        found, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
+        found, status = await authenticate_session(self.database, session_id, secret, self.clock(), address)
         if status == "elsewhere":
             await self._log_denial(found, {"address": address or "", "user_agent": agent[:200]})
         if status != "open":
@@ -194,13 +195,27 @@ class OpenLinks:
 
     async def state(
         self, session_id: str, secret: str, *, address: str | None = None
-    ) -> tuple[Session, SessionState]:
+    ) -> tuple[SessionWithLink, SessionState]:
         """Return a session and its status to the holder of its cookie; nobody else learns why it ended.
 
         Raises NotFound without the right secret.
         """
-        found, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
-        return found.session, status
+        return await authenticate_session(self.database, session_id, secret, self.clock(), address)
+
+    async def state_within(
+        self, session_id: str, secret: str, *, address: str | None, wait: timedelta, ended: Awaitable[object]
+    ) -> tuple[SessionWithLink, SessionState]:
+        """Do as ``state``, as soon as the session is not open, after ``wait``, or when ``ended``.
+
+        At once while too many requests wait.
+        """
+        until = monotonic() + wait.total_seconds()
+        found, state = await self.state(session_id, secret, address=address)
+        has_news = True
+        while has_news and state == "open" and (left := until - monotonic()) > 0:
+            has_news = await self.closing.until_changed(found, seconds=left, ended=ended)
+            found, state = await self.state(session_id, secret, address=address)
+        return found, state
 
     async def resume(
         self, token: str, held: Mapping[str, str], *, address: str | None = None
@@ -221,7 +236,9 @@ class OpenLinks:
         link = read_link(await self.database.fetch(LINK, token_hash=digest))
         for session_id, secret in held.items() if link is not None else ():
             try:
-                known, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
+                known, status = await authenticate_session(
+                    self.database, session_id, secret, self.clock(), address
+                )
             except NotFound:
                 continue
             if link is not None and known.link.id == link.link.id:
@@ -271,20 +288,6 @@ class OpenLinks:
         elif session.ends_at <= max(found.now, self.clock()) or not link.permits_address(address):
             raise NotFound(NO_LINK)
         return link, found.recording, session
-
-
-async def _authenticated(
-    database: Database, session_id: str, secret: str, now: datetime, address: str | None
-) -> tuple[SessionWithLink, SessionState]:
-    """Check the secret; return the session and its status. Raises NotFound."""
-    found = read_session(await database.fetch(SESSION, id=session_id))
-    expected = found.secret_hash if found else Token("").digest
-    same = hmac.compare_digest(Token(secret).digest, expected)
-    if found is None or not same:
-        raise NotFound("This session is not valid. Open the link again.")
-    # As in ``clock_skew``: it ends as soon as either clock says so.
-    now = max(now, found.now)
-    return found, session_state(found.session, found.link, found.recording, address=address, now=now)
 
 
 def _check(found: LinkWithRecording, now: datetime, address: str | None) -> None:

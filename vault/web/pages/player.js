@@ -33,6 +33,7 @@ const channels = new Channels(audio);
 const waveform = new Waveform($("seek"), $("overview"), known, seek);
 const session = new Session(address, Number(page.dataset.secondsLeft), {
   idle: () => document.hidden && audio.paused,
+  playing: () => !audio.paused,
   shown: showLeft,
   warned: announce,
   ended: close,
@@ -106,6 +107,7 @@ function listenToAudio() {
   on(["timeupdate", "seeked"], () => showPosition());
   on(["play", "pause", "ended"], showPlaying);
   on(["pause"], store);
+  on(["play"], () => session.watch());
   on(["play"], () => { $("resumed").hidden = true; });
   // Also during a failure, so that the retry does not start playing.
   playAlone(address, audio, () => { recovery.wanted = false; audio.pause(); });

@@ -1,9 +1,11 @@
-// The session: its remaining time, and a poll for whether it was ended while the page is open.
+// The session: its remaining time, and whether it was ended while the page is open.
 
 import { clock, spoken } from "./times.js";
 import { say } from "./words.js";
 
-// Buffered audio plays on without requests, so the page polls the session's state; in milliseconds.
+// Buffered audio plays on without requests. So while it plays, a request waits at the vault for the session's end, in
+// seconds; else the page polls the session's state, and so it does while the vault lets no request wait. In milliseconds.
+const WAIT = 20;
 const POLL_INTERVAL = 10_000;
 const WARNED = [300, 60];
 const gone = () => ({
@@ -14,15 +16,16 @@ const gone = () => ({
 export class Session {
   /**
    * `shown` gets the remaining time each second, `warned` a sentence for the screen reader, `ended` once
-   * `{state, title, text}`, without a state if the vault did not give one. While `idle()` is true the state is not polled.
+   * `{state, title, text}`, without a state if the vault did not give one. While `idle()` is true the state is not polled;
+   * while `playing()` is, a request waits for the session's end.
    */
-  constructor(address, secondsLeft, { idle, shown, warned, ended }) {
-    Object.assign(this, { address, shown, warned, ended });
+  constructor(address, secondsLeft, { idle, playing, shown, warned, ended }) {
+    Object.assign(this, { address, playing, shown, warned, ended });
     this.warnings = WARNED.filter((seconds) => seconds < secondsLeft);
     this.end = Date.now() + secondsLeft * 1000;
     this.tick();
     this.ticking = setInterval(() => this.tick(), 1000);
-    this.polling = setInterval(() => idle() || this.ask(), POLL_INTERVAL);
+    this.polling = setInterval(() => idle() || this.watching || this.ask(), POLL_INTERVAL);
     // The countdown stops while the machine sleeps, and a hidden page does not poll.
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
   }
@@ -31,11 +34,26 @@ export class Session {
     return Math.max(0, Math.ceil((this.end - Date.now()) / 1000));
   }
 
-  /** Polls the session's state; returns false if the vault could not be reached. */
-  async ask() {
+  /** Keeps a request waiting for the session's end, from the start of the sound until the first answer after it. */
+  async watch() {
+    if (this.watching) return;
+    this.watching = true;
+    while (this.playing() && !this.closed) {
+      const asked = Date.now();
+      await this.ask(WAIT);
+      const early = asked + POLL_INTERVAL - Date.now();
+      if (early > 0) await new Promise((go) => setTimeout(go, early));
+    }
+    this.watching = false;
+  }
+
+  /** Asks for the session's state, after `wait` seconds or at its end; returns false if the vault could not be reached. */
+  async ask(wait = 0) {
     let answer;
     try {
-      answer = await fetch(`${this.address}/state`, { cache: "no-store" });
+      // On a line that died without a word a request would wait for ever, and no other would be sent.
+      const signal = AbortSignal.timeout(wait * 1000 + POLL_INTERVAL);
+      answer = await fetch(`${this.address}/state${wait ? `?wait=${wait}` : ""}`, { cache: "no-store", signal });
     } catch {
       return false;
     }

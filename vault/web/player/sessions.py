@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -25,10 +25,11 @@ from vault.web.http.client_address import client_address
 from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import DEFAULT, language_of, spoken_length, texts_of
+from vault.web.http.request_end import ending
 from vault.web.player.own_notes import Author, Mistake, ShownNotes, author_of, notes_of
 from vault.web.player.removed import shown_ranges
 from vault.web.routes.recordings import waveform
-from vault.web.schemas.playback.links import HeardIn, SessionOut
+from vault.web.schemas.playback.links import HeardIn, SessionOut, StateQuery
 from vault.web.schemas.recordings.recordings import WaveformOut
 
 router = APIRouter(prefix="/s/{session}", tags=["playback"])
@@ -141,16 +142,21 @@ async def post_heard(request: Request, vault: TheVault, session: SessionId, body
 
 
 @router.get("/state", openapi_extra=SESSION)
-async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
+async def get_session_state(
+    request: Request, vault: TheVault, session: SessionId, asked: Annotated[StateQuery, Query()]
+) -> SessionOut:
     """Show whether the session is open, and if not, why, in the client's language.
 
-    The player polls this while it is open.
+    With `wait` the answer comes as soon as the session is not open any more. The player waits so while it plays, and
+    polls while it is open.
     """
-    found, state = await vault.playback.open_links.state(
-        session, secret_of(request, session), address=client_address(request)
-    )
+    secret, address = secret_of(request, session), client_address(request)
+    async with ending(request) as ended:
+        found, state = await vault.playback.open_links.state_within(
+            session, secret, address=address, wait=timedelta(seconds=asked.wait), ended=ended
+        )
     closed = texts_of(language_of(request))["closed"]
-    return SessionOut.of(found, state, closed, now=request.app.state.clock())
+    return SessionOut.of(found.session, state, closed, now=request.app.state.clock())
 
 
 async def closed(request: Request, vault: Vault, session_id: str) -> Response:

@@ -1,9 +1,6 @@
 """The events of an account, for systems that ask for them."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from vault.services.events.poll_events import EventPage
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
+from vault.web.http.request_end import ending
 from vault.web.schemas.events import PolledEventsOut, PollQuery
 
 router = APIRouter(prefix="/v1/accounts/{account}/events", tags=["events"])
@@ -26,37 +24,12 @@ async def list_events(
     With `wait` the answer comes as soon as there is an event.
     """
     account_id = allowed.account.id
-    async with _ending(request) as ended:
+    async with ending(request) as ended:
         page = await vault.events.poll(account_id, asked.wanted(), ended=ended)
     if asked.wait:
         # The key may have been revoked meanwhile.
         await vault.accounts.api_keys.authorize(allowed.caller.bearer, account_id)
     return answer_json(_json(page))
-
-
-@asynccontextmanager
-async def _ending(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
-    """Give a task that ends when the client has gone, or the process stops."""
-    task = asyncio.create_task(_end(request))
-    try:
-        yield task
-    finally:
-        task.cancel()
-
-
-async def _end(request: Request) -> None:
-    gone = asyncio.create_task(_gone(request))
-    stopping = asyncio.create_task(request.app.state.readiness.stopping.wait())
-    try:
-        await asyncio.wait({gone, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        stopping.cancel()
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _json(page: EventPage) -> bytes:

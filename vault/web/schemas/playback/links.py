@@ -15,6 +15,7 @@ from vault.domain.playback.link import (
     SessionState,
 )
 from vault.domain.recordings.media import MAX_DURATION
+from vault.services.playback.closing_sessions import MAX_WAIT
 from vault.services.playback.link_request import LinkRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
@@ -47,6 +48,13 @@ class SessionOut(BaseModel):
         title, text = words.get("title", ""), words.get("text", "")
         left = max(0, int((session.ends_at - now).total_seconds())) if state == "open" else 0
         return cls(state=state, title=title, text=text, seconds_left=left)
+
+
+class StateQuery(Body):
+    """How a player asks for its session's state."""
+
+    #: Seconds to wait while the session is open; it may be answered before.
+    wait: Annotated[int, Field(ge=0, le=int(MAX_WAIT.total_seconds()))] = 0
 
 
 class HeardIn(Body):
