@@ -25,6 +25,7 @@ from bench.opens import opens
 from bench.pace import pace
 from bench.proofs import proofs
 from bench.recovery import outage, recovery
+from bench.redaction import redaction
 from bench.retention import retention
 from bench.room import room
 from bench.scale import scale
@@ -62,6 +63,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "fairness": fairness,
     "capacity": capacity,
     "room": room,
+    "redaction": redaction,
     "retention": retention,
     "links": links,
     "console": console,
@@ -74,7 +76,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "usage": account_usage,
 }
 #: Those of them that have tiny sizes.
-_QUICK: Mapping[str, Callable[..., None]] = {"events": events, "handover": handover}
+_QUICK: Mapping[str, Callable[..., None]] = {"events": events, "handover": handover, "redaction": redaction}
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their

@@ -21,7 +21,7 @@ def tones(seconds=1.0, *, rate=RATE, channels=2):
     return np.stack([left, right][:channels], axis=1).astype(np.int16)
 
 
-def wav(samples, *, rate=RATE):
+def wav(samples: np.ndarray, *, rate: int = RATE) -> bytes:
     """Return a PCM16 WAV file, written by the standard library."""
     output = io.BytesIO()
     with wave.open(output, "wb") as file:
@@ -57,7 +57,16 @@ def extensible(tag, samples_bytes, *, channels=2, rate=RATE, bits=8):
     return riff_file(fmt(riff.EXTENSIBLE, channels, rate, bits, extra=extra), chunk(b"data", samples_bytes))
 
 
-def encode(container, codec, samples, *, rate=RATE, encoder_rate=None, options=None, sample_format=None):
+def encode(
+    container: str,
+    codec: str,
+    samples: np.ndarray,
+    *,
+    rate: int = RATE,
+    encoder_rate: int | None = None,
+    options: dict[str, str] | None = None,
+    sample_format: str | None = None,
+) -> bytes:
     """Return the samples coded by FFmpeg."""
     output = io.BytesIO()
     layout = "stereo" if samples.shape[1] == 2 else "mono"
