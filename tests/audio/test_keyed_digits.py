@@ -1,6 +1,7 @@
 """Keyed digits are found at their times in real formats, nothing is found in speech, and another decoder agrees."""
 
 import io
+import itertools
 import subprocess
 
 import numpy as np
@@ -42,6 +43,22 @@ def test_every_key_is_found_once(rate: int, tone: float, level: float):
     digits = KEYS + KEYS[::-1]
     samples = call((0.3, keyed(digits, tone=tone, pause=0.05, level=level, rate=rate)), seconds=10, rate=rate)
     assert keys_in(samples[:, 0], rate) == digits
+
+
+@pytest.mark.parametrize("length", [0.04, 0.05, 0.1])
+@pytest.mark.parametrize("level", [-3, -15, -20])
+def test_every_key_of_the_matrix_is_found_once(length: float, level: int):
+    """Tone and pause of this length, with the high frequency up to 4 dB fainter and 8 dB louder, 15 dB above noise.
+
+    8 dB is the most that Q.24 names: a window at the limit must not end the key, and another begin behind it.
+    """
+    digits = KEYS * 3
+    for twist, noise in itertools.product((-8, -4, 0, 4, 8), (30, 15)):
+        tones = keyed(digits, tone=length, pause=length, level=level, twist=twist)
+        samples = call(
+            (0.3, tones), seconds=len(tones) / RATE + 1, noise=32767 * 10 ** ((level - noise) / 20)
+        )
+        assert keys_in(samples[:, 0]) == digits, (twist, noise)
 
 
 def test_noise_ten_decibels_below_hides_nothing():
@@ -124,8 +141,8 @@ def test_a_sequence_begins_and_ends_with_its_digits():
     [
         ("wav", "pcm_s16le", {}), ("wav", "pcm_mulaw", {}), ("wav", "pcm_alaw", {}), ("mp3", "mp3", {}),
         ("ogg", "libopus", {"rate": 48000}), ("flac", "flac", {}),
-        # It models a voice, and loses some of the digits.
-        ("amr", "libopencore_amrnb", {"channels": 1, "kind": "digits", "tolerance": PADDING_MS / 1000}),
+        # It models a voice: the beginning of a tone is faint, and so is the higher one of its two.
+        ("amr", "libopencore_amrnb", {"channels": 1, "tolerance": PADDING_MS / 1000}),
     ],
 )  # fmt: skip
 async def test_formats_of_calls(container: str, codec: str, options: dict):
@@ -137,7 +154,7 @@ async def test_formats_of_calls(container: str, codec: str, options: dict):
         found = await describer.describe(Source(source), Sink(), account_id="a", find_digits=True)
         assert (await describer.describe(Source(source), Sink(), account_id="a")).keyed_digits == ()
     ((kind, begin, end),) = [(one.kind, one.begin_ms / 1000, one.end_ms / 1000) for one in found.keyed_digits]
-    assert kind == options.get("kind", "card_number")
+    assert kind == "card_number"
     allowed = options.get("tolerance", 2 * TOLERANCE)
     assert abs(begin - 4.0) < allowed
     assert abs(end - 7.1) < allowed

@@ -9,13 +9,17 @@ RATE = 8000
 CARD, NO_CARD = "4111111111111111", "4111111111111112"
 
 
-def keyed(digits: str, *, tone=0.1, pause=0.1, level=-10.0, rate=RATE) -> np.ndarray:
-    """Return int16 samples of one channel; ``tone`` and ``pause`` in seconds, each tone ``level`` dB of full scale."""
+def keyed(digits: str, *, tone=0.1, pause=0.1, level=-10.0, twist=0.0, rate=RATE) -> np.ndarray:
+    """Return int16 samples of one channel; ``tone`` and ``pause`` in seconds, each tone ``level`` dB of full scale.
+
+    ``twist``: by how many dB the higher frequency is louder than the lower one.
+    """
     time = np.arange(round(tone * rate)) / rate
-    parts = []
+    parts, louder = [], 10 ** (twist / 40)
     for digit in digits:
         row, column = divmod(KEYS.index(digit), 4)
-        pair = np.sin(2 * np.pi * LOW[row] * time) + np.sin(2 * np.pi * HIGH[column] * time)
+        low, high = np.sin(2 * np.pi * LOW[row] * time), np.sin(2 * np.pi * HIGH[column] * time)
+        pair = low / louder + high * louder
         parts += [pair * 32767 / 2 * 10 ** (level / 20), np.zeros(round(pause * rate))]
     return np.concatenate(parts).astype(np.int16)
 

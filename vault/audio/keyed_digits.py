@@ -21,8 +21,12 @@ _HOP: Final = 0.01
 #: The share of a window's energy that the two tones have: to look at it at all, and to trust it.
 SHARE: Final = 0.5
 TRUSTED_SHARE: Final = 0.7
-#: How much stronger one of the two may be, in energy: 8 dB.
-_TWIST: Final = 10**0.8
+#: How much stronger one of the two may be, in energy: 8 dB to be trusted. A digit goes on up to 10 dB, so that one at
+#: the limit is not taken for several.
+_TRUSTED_TWIST: Final = 10**0.8
+_TWIST: Final = 10**1.0
+#: Instead of no energy at all.
+_NOTHING: Final = 1e-30
 #: The least energy of a window for each sample, of a full scale of 1: -48 dB.
 _FAINTEST: Final = 10**-4.8
 #: Windows in a row that are one digit, if one of them is trusted, and if none is: a vowel can look like a key for
@@ -95,10 +99,10 @@ class KeyDetector:
             row, column = low.argmax(axis=1), high.argmax(axis=1)
             lowest, highest = low.max(axis=1), high.max(axis=1)
             share = (lowest + highest) / energy[loud]
-            level = np.minimum(lowest, highest) * _TWIST >= np.maximum(lowest, highest)
-            found = (share >= SHARE) & level
+            twist = np.maximum(lowest, highest) / np.maximum(np.minimum(lowest, highest), _NOTHING)
+            found = (share >= SHARE) & (twist <= _TWIST)
             keys[loud[found]] = (4 * row + column)[found]
-            trusted[loud] = found & (share >= TRUSTED_SHARE)
+            trusted[loud] = found & (share >= TRUSTED_SHARE) & (twist <= _TRUSTED_TWIST)
         for number in np.flatnonzero(np.diff(keys, prepend=self._key)):
             self._change(int(keys[number]), self._number + int(number), trusted)
         if self._key >= 0:
