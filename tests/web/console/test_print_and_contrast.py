@@ -83,3 +83,21 @@ def test_the_language_is_that_of_the_browser(album: Album):
     wanted = album.page.evaluate("navigator.language")[:2]
     with album.opened("overview") as page:
         assert language_of(page) == wanted
+
+
+def test_times_speak_the_pages_language(album: Album):
+    """Not the browser's, where the reader chose another; and the page names the zone in which they are shown."""
+    with album.opened("requests") as page:
+        own = language_of(page)
+        for language in ("fr", "es", own):
+            page.goto(f"{album.base}/requests?language={language}")
+            assert language_of(page) == language
+            day = page.evaluate(
+                "language => new Intl.DateTimeFormat(language, { weekday: 'long', timeZone: 'America/Los_Angeles' })"
+                ".format(new Date(document.querySelector('time[datetime*=T]').dateTime))",
+                language,
+            )
+            shown = page.locator("time[datetime*=T]").first
+            assert day in (shown.get_attribute("title") or "")
+            assert page.locator("[data-zone] b").inner_text() == "America/Los Angeles"
+            assert page.locator("[data-zone]").is_visible()

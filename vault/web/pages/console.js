@@ -1,9 +1,13 @@
 // Small helps for the console's pages; each page works without them.
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
-const long = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
-/** Shows the times of a part of the page in the reader's time zone. */
+import { locale } from "./words.js";
+
+const short = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+// A day has no zone: midnight in UTC is the day before in America.
+const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+const long = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
+
+/** Shows the times of a part of the page in the page's language and the reader's time zone. */
 function showTimes(part) {
   for (const one of part.querySelectorAll("time[datetime]")) {
     if (!one.dateTime.includes("T")) {
@@ -15,6 +19,13 @@ function showTimes(part) {
   }
 }
 showTimes(document);
+
+/** Says once for all times of the page in which zone they are shown. */
+function showZone(line) {
+  line.querySelector("b").textContent = short.resolvedOptions().timeZone.replaceAll("_", " ");
+  line.hidden = document.querySelector('time[datetime*="T"]') === null;
+}
+document.querySelectorAll("[data-zone]").forEach(showZone);
 
 // A page that comes back with an error shows its dialog as the modal that it was.
 for (const dialog of document.querySelectorAll("dialog[open]")) {
