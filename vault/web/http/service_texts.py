@@ -20,7 +20,14 @@ from markupsafe import Markup
 
 from vault.sentence import Sentence
 from vault.web.http.languages import DEFAULT
-from vault.web.http.translations import catalogue, current_language, keys_of, translated
+from vault.web.http.translations import (
+    catalogue,
+    current_language,
+    is_right_to_left,
+    isolated,
+    keys_of,
+    translated,
+)
 
 _HOLE: Final = re.compile(r"%\((\w+)\)s")
 #: Holes that words of ours fill: without these words in the catalogue, the sentence stays English.
@@ -79,12 +86,18 @@ def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
     language = current_language()
     if isinstance(text, Sentence):
         text = _with_moments(text)
-    if language == DEFAULT:
+    if language == DEFAULT and not is_right_to_left(text):
         return text
     if isinstance(text, Sentence) and text.template in catalogue(language):
         return _filled(text, depth)
     if text in catalogue(language):
         return translated(text)
+    # The words of English need no catalogue, but what fills them may be a name in another direction.
+    return _by_pattern(text, depth) or (text if language == DEFAULT else None)
+
+
+def _by_pattern(text: str, depth: int) -> str | None:
+    """Return a text that is a sentence with holes of the catalogue, or two of its texts; else None."""
     if depth == 0:
         return None
     for pattern in _candidates(text):
@@ -132,7 +145,7 @@ def _value(name: str, value: str, depth: int) -> str | None:
         return of_service(value, depth) or value.replace(" and ", ", ")
     if name == "country" or value == _NOBODY:
         return translated(value)
-    return value
+    return isolated(value)
 
 
 def _with_reason(text: str, depth: int) -> str | None:

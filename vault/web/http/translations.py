@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from unicodedata import bidirectional
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -34,6 +35,8 @@ _CURRENT: ContextVar[str] = ContextVar("language of the page", default=DEFAULT)
 #: Between groups of three digits. Spanish has none in numbers of four digits.
 _SEPARATORS: Final[Mapping[str, str]] = {"en": ",", "fr": "\u202f", "de": ".", "es": "\u202f"}
 _FOUR_DIGITS: Final = 9999
+#: Letters of Hebrew, and of Arabic and Syriac, as Unicode classes them.
+_RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
 
 
 @contextmanager
@@ -121,7 +124,7 @@ def prepare(environment: Environment) -> None:
     # The extension's own functions print numbers without groups of digits.
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals.update(gettext=_gettext, ngettext=_ngettext, pgettext=_pgettext)
-    environment.filters.update(translated=_translated, grouped=grouped, decimal=decimal)
+    environment.filters.update(translated=_translated, grouped=grouped, decimal=decimal, isolated=isolated)
 
 
 def _in_context(context: str, text: str) -> str:
@@ -135,8 +138,29 @@ def _form(singular: str, plural: str, number: int) -> str:
     return forms[0 if is_singular else -1]
 
 
+def isolated(text: str) -> str:
+    """Return what fills a sentence, between marks if it is read from right to left: else it would move what follows.
+
+    The marks are Unicode's, which no page shows, since a sentence may stand in an attribute, where no element can.
+    """
+    return f"\u2068{text}\u2069" if is_right_to_left(text) else text
+
+
+def is_right_to_left(text: str) -> bool:
+    """Return whether any of it is read from right to left."""
+    return not text.isascii() and any(bidirectional(one) in _RIGHT_TO_LEFT for one in text)
+
+
 def _printed(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: grouped(value) if isinstance(value, int) else value for name, value in values.items()}
+    return {name: _print(value) for name, value in values.items()}
+
+
+def _print(value: object) -> object:
+    if isinstance(value, int):
+        return grouped(value)
+    if isinstance(value, Markup):
+        return Markup(isolated(value))  # noqa: S704 - it was markup before
+    return isolated(value) if isinstance(value, str) else value
 
 
 @pass_context
