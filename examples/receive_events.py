@@ -25,10 +25,16 @@ def verified(headers, body):
 
 
 def take(event):
-    """Hand on each event once, and after the one before: with the types * no number is missing."""
+    """Hand on each event once, and after the one before: with the types * no number is missing.
+
+    One that was sent before the very first comes after it, if they were on their way together.
+    """
     if event["id"] in known:
         return
     known.add(event["id"])
+    if done and event["sequence"] <= done[-1]:
+        handle(event)
+        return
     waiting[event["sequence"]] = event
     following = done[-1] + 1 if done else event["sequence"]
     while following in waiting:

@@ -1,6 +1,8 @@
 """Receivers of events as developers run them, each as a process: the examples, and `events listen`."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -89,6 +91,17 @@ def test_an_example_takes_each_event_once_and_in_order(example: str, tmp_path: P
     assert [line for line in printed.splitlines() if "recording.erased" in line] == wanted
 
 
+def test_an_example_loses_no_event_that_comes_after_the_next_one_at_its_begin(
+    example: str, tmp_path: Path
+) -> None:
+    """Two are on their way at the same time, so the second one can be the first that a new receiver gets."""
+    with receiver(example, tmp_path / "log") as url:
+        assert [send(url, number) for number in (6, 5, 7)] == [200] * 3
+        printed = (tmp_path / "log").read_text()
+    wanted = [f"{number} recording.erased rec_1" for number in (6, 5, 7)]
+    assert [line for line in printed.splitlines() if "recording.erased" in line] == wanted
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_the_vault_did_not_send_is_refused(name: str, tmp_path: Path) -> None:
     """With another secret, changed, old, early, without a signature: 401, and it is not printed."""
@@ -113,6 +126,12 @@ def test_listen_says_what_came_again_and_what_is_missing(tmp_path: Path) -> None
             assert send(url, number, key) == 200
         assert send(url, 14, new_secret()) == 401
         assert httpx.post(url, content=b"x" * 20_001).status_code == 413
+        test = json.dumps(
+            {"type": "endpoint.test", "timestamp": "now", "data": {"endpoint": "ep_1"}}
+        ).encode()
+        assert httpx.post(
+            url, content=test, headers=signed_headers([SECRET], "evt_2", test, at=datetime.now(UTC))
+        ).is_success
         body = b'{"type": "\x1b[2Jfoo"}'
         assert httpx.post(
             url, content=body, headers=signed_headers([SECRET], "evt_1", body, at=datetime.now(UTC))
@@ -123,6 +142,7 @@ def test_listen_says_what_came_again_and_what_is_missing(tmp_path: Path) -> None
         "recording=rec_1", "recording=rec_1", "recording=rec_1  again", "recording=rec_1  missing 9 to 10",
         "recording=rec_1  late", "recording=rec_1  missing 12",
     ]  # fmt: skip
+    assert re.search(r"^ +-   endpoint.test +now  endpoint=ep_1$", printed, re.MULTILINE)
     assert "refused   the secret has not signed it" in printed
     assert "\x1b" not in printed
     assert SECRET not in printed

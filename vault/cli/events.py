@@ -105,10 +105,13 @@ class EventLog:
             return 401, f"refused   {_WHY.get(error.failed, _WHY['signature'])}"
         try:
             event = json.loads(body)
-            described, number = "  ".join(_described(event)), int(event["sequence"])
+            described = "  ".join(_described(event))
+            if event.get("sequence") is None:
+                # Such as a test, or a callback of requests.
+                return 200, f"{'-':>9}   {described}"
+            number = int(event["sequence"])
             account, event_id = str(event["data"]["account"]), str(event["id"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            # Such as a callback of requests, which has no number.
             return 200, f"{'-':>9}   {_shown(body)}"
         with self._lock:
             return 200, f"{number:>9}   {described}{self._remark(account, event_id, number)}"

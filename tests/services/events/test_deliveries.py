@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from standardwebhooks import Webhook
 from tests.services.events.receiving import ME, A, B, available, endpoint, erased, publish, told
 from tests.support.outbox import let_time_come, send_due
 from tests.support.service_house import House
-from vault.database.schema.outbox import outbox_attempts
+from vault.database.schema.outbox import outbox_attempts, outbox_destinations
 from vault.database.stores.outbox import attempts
 from vault.database.stores.outbox.attempts import AttemptFilter, Place
 from vault.domain.outbox.attempt import Answer, Outcome, shown_answer
 from vault.errors import FetchFailed, NotFound, TooMany
 from vault.services.events.deliveries import Delivery, DeliveryPage
+from vault.services.events.endpoints import EndpointChange
 
 _SAID = "Kim Doe is not known here."
 
@@ -146,6 +148,42 @@ async def test_an_erasure_that_began_meanwhile_takes_the_answer_too(either: Hous
 def test_an_answer_is_shown_harmlessly(bytes_: bytes, text: str):
     """Bytes that are no text, and characters that change how a text is shown, are replaced."""
     assert shown_answer(bytes_) == text
+
+
+async def test_no_number_is_missing_after_a_long_failure(either: House):
+    """The warnings about an endpoint have numbers, so it gets them itself, once it takes events again."""
+    await endpoint(either)
+    either.outside.answer(A, Answer(status=503))
+    await available(either, "first")
+    await told(either)
+    since = outbox_destinations.update().values(failing_since=datetime.now(UTC) - timedelta(minutes=61))
+    await either.database.write(lambda tx: tx.connection.execute(since) and None)
+    await let_time_come(either)
+    await told(either)
+    either.outside.answer(A, Answer(status=204))
+    await available(either, "second")
+    await let_time_come(either)
+    await told(either)
+    await let_time_come(either)
+    got = {one["sequence"]: one["type"] for one in await told(either)}
+    assert "destination.failing" in got.values()
+    assert sorted(got) == list(range(min(got), max(got) + 1))
+
+
+async def test_another_secret_repairs_nothing(either: House):
+    """What a receiver is like stays known: it is switched on again by a change alone."""
+    made = await endpoint(either)
+    name = made.view.endpoint.id
+    either.outside.answer(A, Answer(status=410))
+    await available(either)
+    await told(either)
+    endpoints = either.vault.events.endpoints
+    disabled = (await endpoints.read(either.account.id, name)).health.disabled_at
+    assert disabled is not None
+    rotated = await endpoints.rotate(either.account.id, name, timedelta(hours=1), **ME)
+    assert rotated.view.health.disabled_at == disabled
+    repaired = await endpoints.change(either.account.id, name, EndpointChange(), **ME)
+    assert repaired.health.disabled_at is None
 
 
 async def test_a_test_event_says_how_it_ended(either: House):

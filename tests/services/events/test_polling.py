@@ -69,6 +69,22 @@ async def test_an_account_that_asks_needs_no_endpoint(either: House):
     assert not (await either.vault.events.poll(other.id, wanted, ended=ended)).bodies
 
 
+async def test_the_first_event_of_an_account_comes_to_who_begins_with_0(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Its number is that of an entry of the whole log, and the call may wait for it meanwhile."""
+    assert (await poll(either, 0)).through == 0
+    monkeypatch.setattr(polls, "WINDOW", 1)
+    waiting = asyncio.create_task(poll(either, 0, wait=timedelta(seconds=20)))
+    await asyncio.sleep(0)
+    recording_id = await available(either)
+    await publish(either)
+    for page in (await waiting, await poll(either, 0)):
+        (event,) = events(page)
+        assert event["data"]["recording"] == recording_id
+        assert page.through == event["sequence"] > 1
+
+
 async def test_who_asks_gets_what_endpoints_get(either: House):
     """Byte for byte, also what an erasure has overtaken, which has its ids alone."""
     await endpoint(either)
@@ -121,14 +137,15 @@ async def test_a_number_without_its_event_is_refused(either: House):
 
     await either.database.write(age)
     await either.vault.jobs.publish_events.forget()
-    for after in (0, first - 1, first):
+    for after in (first - 1, first):
         with pytest.raises(
             Invalid, match=rf"number {third}\. Ask with after={second}, or without"
         ) as refused:
             await poll(either, after)
         assert refused.value.field == "after"
     assert [one["sequence"] for one in events(await poll(either, second))] == [third]
-    assert [one["sequence"] for one in events(await poll(either))] == [third]
+    for begin in (None, 0):
+        assert [one["sequence"] for one in events(await poll(either, begin))] == [third]
     with pytest.raises(Invalid, match=f"has the number {third}"):
         await poll(either, third + 1)
 

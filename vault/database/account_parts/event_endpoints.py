@@ -58,13 +58,14 @@ def endpoint_of(row: Mapping[Any, Any]) -> StoredEndpoint:
     )
 
 
-def put_endpoint(db: DbConnection, endpoint: StoredEndpoint) -> None:
-    """Insert or replace an endpoint, which is healthy then."""
+def put_endpoint(db: DbConnection, endpoint: StoredEndpoint, *, repairs: bool = True) -> None:
+    """Insert or replace an endpoint, which is healthy then; or as healthy as before, unless this ``repairs`` it."""
     values = _row(endpoint)
     put = insert_for(db, event_endpoints).values(values)
     changed = {name: put.excluded[name] for name in values if name != "id"}
     db.execute(put.on_conflict_do_update(index_elements=["id"], set_=changed))
-    _set_up(db, endpoint)
+    if repairs:
+        _set_up(db, endpoint)
 
 
 def delete_endpoints(db: DbConnection, ids: Collection[str]) -> int:

@@ -237,7 +237,8 @@ def _put(
     until = before.grace_until if grace is None else now + grace
     keys = public_keys_after(before.public_keys, public_key, now=now, until=now + (grace or timedelta()))
     changed = replace(new, changed_at=now, changed_by=actor, grace_until=until, public_keys=keys)
-    tx.event_endpoints.put(changed)
+    # Another secret says nothing about its receiver.
+    tx.event_endpoints.put(changed, repairs=grace is None)
     log_endpoint(tx, "event_endpoint.changed", new, actor)
     return True
 

@@ -22,7 +22,7 @@ MAX_WAIT: Final = timedelta(seconds=20)
 class EventsWanted:
     """What a call asks for."""
 
-    #: The number of the last event that the system has; None: from the first that is kept on.
+    #: The number of the last event that the system has; None or 0: from the first that is kept on.
     after: int | None
     #: None: events of all types.
     types: Sequence[str] | None
@@ -90,7 +90,8 @@ class PollEvents:
             return tx.event_polls.page(account_id, after=after, types=types, limit=wanted.limit)
 
         page = await self.database.read(read)
-        if after is not None and page.last is not None and page.first is not None:
+        # No event has the number 0, and the first one of an account any number.
+        if after and page.last is not None and page.first is not None:
             _check(after, first=page.first, last=page.last)
         return page
 

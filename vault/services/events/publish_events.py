@@ -104,9 +104,7 @@ def _publish(
             message_to(one.endpoint_id, event)
             for (index, _), event in zip(wanted, numbered, strict=True)
             for one in subscriptions
-            # Of its own failures a receiver is not told.
             if one.endpoint_id is not None
-            and event.data.get("destination") != destination_of(one.endpoint_id)
             if index >= one.from_index and wants(one.types, event.event.type)
         )
     )

@@ -44,9 +44,9 @@ class EventEndpointRows(Rows):
         size = select(tree_head.c.size).scalar_subquery()
         self._db.execute(update(event_endpoints).where(_E.id == endpoint.id).values(from_index=size))
 
-    def put(self, endpoint: StoredEndpoint) -> None:
-        """Insert or change an endpoint. The account's object becomes due."""
-        put_endpoint(self._db, endpoint)
+    def put(self, endpoint: StoredEndpoint, *, repairs: bool = True) -> None:
+        """Insert or change an endpoint, healthy then if this ``repairs`` it. The account's object becomes due."""
+        put_endpoint(self._db, endpoint, repairs=repairs)
         account_changed(self._db, endpoint.account_id)
 
     def delete(self, endpoint: StoredEndpoint) -> None:

@@ -78,13 +78,13 @@ class EventPollRows(Rows):
     def page(
         self, account_id: str, *, after: int | None, types: Collection[str] | None, limit: int
     ) -> PolledEvents:
-        """Return events after a number, or from the first that is kept on; of these types, or of all."""
+        """Return events after a number, from the first that is kept on for None and 0; of these types, or of all."""
         last = self.last_numbers([account_id]).get(account_id)
         if last is None:
             return PolledEvents(events=(), through=after, last=None, first=None)
         oldest = select(func.min(_O.sequence)).where(_O.account_id == account_id)
         first: int = self._db.execute(oldest).scalar() or last + 1
-        start = first - 1 if after is None else after
+        start = after or first - 1
         end = min(last, start + WINDOW)
         wanted = (_O.account_id == account_id) & (_O.sequence > start) & (_O.sequence <= end)
         if types is not None:
