@@ -1,7 +1,10 @@
 """Rows of the table: what comes back from stores, key services and children, and what people hand over in files."""
 
 import asyncio
+import hashlib
 import io
+import json
+from base64 import b64encode
 from contextlib import suppress
 from functools import partial
 
@@ -21,6 +24,7 @@ from vault.domain.notices.notice import language_tag
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_envelope import Envelope, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts
+from vault.domain.stored.evidence_file import read_evidence_file
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.move_object import read_move
 from vault.domain.stored.request_rows import decode_request_envelope
@@ -111,6 +115,13 @@ class _Store:
         return self._held
 
 
+def _entry(data: bytes) -> None:
+    """Read an evidence file whose one entry says this."""
+    canonical = bytes(32) + data
+    sealed = {"canonical": b64encode(canonical).decode(), "digest": hashlib.sha256(canonical).hexdigest()}
+    read_evidence_file(json.dumps({"recording": "a", "sealed": sealed, "chain": []}).encode())
+
+
 def _marker(data: bytes) -> None:
     asyncio.run(_owner(_Store(data)))  # type: ignore[arg-type]
 
@@ -144,6 +155,8 @@ ROWS = [
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
     _row("receipt", verify_receipt, JSON, within(b'{"key":"', TEXT, b'"}\n')),
+    _row("evidence file", read_evidence_file, JSON, within(b'{"recording":"a","sealed":', JSON)),
+    _row("evidence entry", _entry, JSON, within(b'{"recording":"a","kind":"redaction","spans":', JSON)),
     _row("day", text(_day), TEXT),
     _row("stored field", text(_stored_fields), TEXT),
     # Text would be read as one to five pairs of thousands of bytes: the steps between those are no growth.

@@ -1,18 +1,24 @@
 """A card number leaves the audio by REST: with the real decoder, and with a proof that needs only the old file."""
 
 import hashlib
+import json
+from base64 import b64decode, b64encode
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.support import corpus
 from tests.support.keyed import CARD, call, keyed
 from tests.support.pairs import keys_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
+from vault.cli.main import app
 from vault.domain.recordings.recording import Recording
 
 RATE, FROM, TO = 8000, 1.25, 2.5
+PROVED = "old file     is the one of before: all samples outside the spans are the same. This is proved"
 
 
 def call_of(codec: str) -> bytes:
@@ -31,8 +37,15 @@ def heard(tenant: Tenant, recording: str) -> bytes:
     return tenant.http.get(tenant.url(f"/recordings/{recording}/audio")).content
 
 
+def verified(folder: Path, *files: str) -> tuple[int, str]:
+    """Run the offline command on the evidence in a folder; return its status, and its error or last line."""
+    named = [one if one.startswith("--") else str(folder / one) for one in files]
+    done = CliRunner().invoke(app, ["verify-removal", str(folder / "evidence.json"), *named])
+    return done.exit_code, str(done.exception or done.output.strip().splitlines()[-1])
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_mulaw", "pcm_alaw"])
-def test_the_old_file_proves_that_the_rest_is_unchanged(tenant: Tenant, codec: str):
+def test_the_old_file_proves_that_the_rest_is_unchanged(tenant: Tenant, codec: str, tmp_path: Path):
     """The evidence names both files; whoever has the old one decodes both, and finds the same samples outside."""
     old = call_of(codec)
     recording = tenant.uploaded(old, ref=codec)
@@ -57,6 +70,12 @@ def test_the_old_file_proves_that_the_rest_is_unchanged(tenant: Tenant, codec: s
         digests.add(hashlib.sha256(samples.tobytes()).hexdigest())
     assert digests == {said["unchanged_sha256"]}
     assert "recording.redacted" in tenant.types(recording)
+    (tmp_path / "evidence.json").write_text(json.dumps(evidence))
+    (tmp_path / "old.wav").write_bytes(old)
+    (tmp_path / "new.wav").write_bytes(new)
+    assert verified(tmp_path, "--new", "new.wav", "--old", "old.wav") == (0, PROVED)
+    assert verified(tmp_path)[0] == 0
+    assert "vouches" in verified(tmp_path)[1]
     waveform = tenant.http.get(tenant.url(f"/recordings/{recording}/waveform")).json()
     assert set(waveform["channels"][0][2 * 500 : 2 * 800]) <= {0}
     assert tenant.get(recording)["state"] == "available"
@@ -225,3 +244,36 @@ def test_ranges_or_a_proposal(tenant: Tenant, body: dict):
     assert wrong.status_code == 422
     assert "Send ranges or proposal, and not both." in wrong.text
     assert "Value error" not in wrong.text
+
+
+def test_what_was_changed_afterwards_is_named_offline(tenant: Tenant, tmp_path: Path):
+    """A sample outside the range, sound inside it, another file of before, an entry that is changed or missing."""
+    old = call_of("pcm_s16le")
+    recording = tenant.uploaded(old, ref="changed")
+    assert redact(tenant, recording, {"from": FROM, "to": TO}).status_code == 200
+    new = heard(tenant, recording)
+    evidence = tenant.http.get(tenant.url(f"/recordings/{recording}/evidence")).json()
+    entry = evidence["chain"][-1]
+
+    def wrong(shown: dict, file: bytes = new, *, before: bytes = old) -> str:
+        (tmp_path / "evidence.json").write_text(json.dumps(shown))
+        (tmp_path / "new.wav").write_bytes(file)
+        (tmp_path / "old.wav").write_bytes(before)
+        status, said = verified(tmp_path, "--new", "new.wav", "--old", "old.wav")
+        assert status != 0
+        return said
+
+    def rewritten(**said: object) -> dict:
+        """Return the evidence with another last entry, whose digest is right."""
+        raw = b64decode(entry["canonical"])
+        canonical = raw[:32] + json.dumps(json.loads(raw[32:]) | said).encode()
+        last = {"canonical": b64encode(canonical).decode(), "digest": hashlib.sha256(canonical).hexdigest()}
+        return evidence | {"chain": [*evidence["chain"][:-1], last]}
+
+    assert "its SHA-256 is another one" in wrong(evidence, new[:-1] + bytes([new[-1] ^ 1]))
+    assert "was never this recording" in wrong(evidence, before=new)
+    assert "outside the spans" in wrong(rewritten(unchanged_sha256="0" * 64))
+    assert "has sound where" in wrong(rewritten(new_sha256=hashlib.sha256(old).hexdigest()), old)
+    assert "digest of an entry" in wrong(evidence | {"chain": [entry | {"digest": "0" * 64}]})
+    assert "missing, or in the wrong place" in wrong(evidence | {"chain": [entry]})
+    assert "is not the evidence" in wrong({"recording": recording})

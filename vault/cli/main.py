@@ -22,6 +22,7 @@ from vault.cli.migrate import migrate
 from vault.cli.move import move_account, move_receipt, verify_move
 from vault.cli.operator import operate
 from vault.cli.receipt import verify_receipt_file
+from vault.cli.removal import verify_removal
 from vault.cli.requests import requests
 from vault.cli.retention import retention
 from vault.cli.rotate import rotate
@@ -48,10 +49,8 @@ rules = typer.Typer(help="Show the recording rules by place.", no_args_is_help=T
 app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")
 app.add_typer(retention, name="retention")
-app.command()(simulate)
-app.command()(simulate_crm)
-app.command()(migrate)
-app.command()(doctor)
+for first in (simulate, simulate_crm, migrate, doctor):
+    app.command()(first)
 
 #: With port 0 the system chooses one.
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
@@ -228,6 +227,7 @@ app.add_typer(requests, name="requests")
 app.add_typer(approvals, name="approvals")
 app.add_typer(sign_in, name="sign-in")
 app.command("verify-receipt")(verify_receipt_file)
+app.command()(verify_removal)
 for command in (move_account, move_receipt, verify_move, rotate, backup, restore, fsck, rewrite_store):
     app.command()(command)
 
