@@ -76,6 +76,11 @@ def test_a_person_hears_the_call_and_reads_the_page(page: Page, tmp_path: Path, 
     page.locator("summary").click()
     assert fits(page)
     assert violations(page) == []
+    page.emulate_media(media="print")
+    # The command stands behind its sentence on paper too, as a whole.
+    assert page.locator("pre").is_visible()
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('pre'))")
+    page.emulate_media(media="screen")
     page.evaluate("document.querySelector('audio').play()")
     until(page, "document.querySelector('audio').ended")
     assert all(url.startswith("file://") for url in asked)

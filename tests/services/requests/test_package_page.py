@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.services.requests.people import ACTOR, OTHER, PERSON, ask, asks, carried_out, decide
+from tests.services.requests.people import ACTOR, OTHER, PERSON, ask, asks, call, carried_out, decide
 from tests.services.requests.stereo_calls import package, stereo_call
 from tests.support.parties import ME, tell
 from tests.support.service_house import House
@@ -89,3 +89,16 @@ async def test_what_is_not_there_is_said(house: House, is_whole: bool):
     assert f"You called. Your number ends in {PERSON[-3:]}." in page
     assert ("The whole recording." in page) == is_whole
     assert page.count("<audio") == 1
+
+
+async def test_a_whole_recording_says_who_called(house: House):
+    """Also one with a single channel, on which nobody's voice stands alone."""
+    await call(house, "call-1", caller=OTHER, callee=PERSON)
+    receipt = await house.announce("rec-1", url="https://media.example/mono.wav", call_ref="call-1")
+    await house.settle(receipt.recording_id)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided_whole")
+    await carried_out(house, view.request.id)
+    page = (await package(house, view.request.id)).read("index.html").decode()
+    assert f"You were called. Your number ends in {PERSON[-3:]}." in page
+    assert "The whole recording." in page

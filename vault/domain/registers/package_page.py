@@ -26,9 +26,9 @@ ol.calls { list-style: none; padding: 0; }
 .calls > li:first-child { border-top: 0; }
 p { margin: .25rem 0; }
 audio { display: block; width: 100%; margin: .5rem 0; }
-pre { padding: .75rem; overflow-x: auto; background: #8882; }
+pre { padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; background: #8882; }
 .id { font: .8125rem ui-monospace, monospace; overflow-wrap: anywhere; }
-@media print { audio, pre { display: none; } body { max-width: none; padding: 0; } }
+@media print { audio { display: none; } body { max-width: none; padding: 0; } }
 """
 #: Files of a call on the page, in their order.
 _OF_CALL: Final = (

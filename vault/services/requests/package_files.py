@@ -181,12 +181,11 @@ class PackageFiles:
 
 def _listed(spoken: Spoken, audio: str, *, is_whole: bool) -> PackagedCall:
     recording = spoken.opened.recording
-    voice = None if spoken.channel is None else recording.voices[spoken.channel]
     return PackagedCall(
         recording_id=recording.id,
         at=_began(spoken),
         duration=recording.duration,
-        side=voice if voice in {"caller", "callee"} else None,
+        side=spoken.side,
         ending=_ending(next(iter(spoken.own_numbers.values()), None)),
         is_whole=is_whole,
         audio=audio,

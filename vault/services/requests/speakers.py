@@ -30,6 +30,8 @@ class Spoken:
 
     opened: OpenedRecording
     facts: CallFacts
+    #: Where the person certainly was alone; their voice may share a channel with others nevertheless.
+    side: Side | None
     #: The person's number on each side of the call that has one.
     own_numbers: Mapping[Side, str]
     channel: int | None
@@ -68,7 +70,9 @@ class FindSpeaker:
         known = await self.call_opener.load_call(account_id, recording.call_ref, opened.details().facts)
         own = self._own_side(known.claims, personal, regions)
         channel = channel_of(recording, own.side)
-        return Spoken(opened=opened, facts=known.facts, own_numbers=own.numbers, channel=channel)
+        return Spoken(
+            opened=opened, facts=known.facts, side=own.side, own_numbers=own.numbers, channel=channel
+        )
 
     async def own_side(self, account_id: str, claims: CallClaims, personal: PersonalData) -> OwnSide:
         """Return where the person was on a call, by all that was ever reported of it."""
