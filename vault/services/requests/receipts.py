@@ -8,6 +8,7 @@ from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.requests.requests import SealedReceipt
 from vault.database.transaction import Transaction
+from vault.domain.requests.receipt_summary import ReceiptSummary, summarise
 from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound, Unavailable
 from vault.ports.keys import KeyRing
@@ -38,11 +39,7 @@ class Receipts:
         Raises NotFound before the request is closed and after its own retention, Unavailable while the log is not
         anchored up to it.
         """
-        receipt = await self.database.read(lambda tx: tx.requests.receipt(account_id, request_id))
-        if receipt is None:
-            raise NotFound("This request has no receipt: it is not closed yet, or its retention has ended.")
-        key = await self.ring.version(account_id, receipt.key_version)
-        text = open_message(key.key, receipt.message, context=bound.of_receipt(account_id, request_id))
+        receipt, text = await self._open(account_id, request_id)
         # A receipt of 10,000 recordings has some megabytes.
         named = await self.threads.run(_indexes_in, text)
         indexes = sorted({*named, await self.database.read(lambda tx: _index_of(tx, account_id, receipt))})
@@ -51,6 +48,20 @@ class Receipts:
         for batch in batches(indexes, _BATCH_SIZE):
             leaves += await self.database.read(lambda tx, batch=batch: _prove(tx, account_id, batch))  # type: ignore[misc]
         return await self.threads.run(write_receipt, text, leaves, self.signer.verifier)
+
+    async def summary(self, account_id: str, request_id: str) -> ReceiptSummary:
+        """Return what the receipt of a request says, without its proofs. Raises NotFound as ``read`` does."""
+        _, text = await self._open(account_id, request_id)
+        return await self.threads.run(summarise, text)
+
+    async def _open(self, account_id: str, request_id: str) -> tuple[SealedReceipt, bytes]:
+        receipt = await self.database.read(lambda tx: tx.requests.receipt(account_id, request_id))
+        if receipt is None:
+            raise NotFound("This request has no receipt: it is not closed yet, or its retention has ended.")
+        key = await self.ring.version(account_id, receipt.key_version)
+        return receipt, open_message(
+            key.key, receipt.message, context=bound.of_receipt(account_id, request_id)
+        )
 
 
 def _indexes_in(text: bytes) -> set[int]:

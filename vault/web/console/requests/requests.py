@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Response
 from fastapi.responses import StreamingResponse
@@ -20,6 +20,7 @@ from vault.services.service import Vault
 from vault.web.console.acts import acts, comes_back
 from vault.web.console.forms import Form, checked, country_code, entries, see_other
 from vault.web.console.here import Here, Tab, needs
+from vault.web.console.requests.receipt_page import receipt_page
 from vault.web.console.requests.words import (
     COLUMNS,
     KIND_WORDS,
@@ -48,6 +49,8 @@ router = console_router()
 Guarding = Annotated[Here, needs("privacy:write")]
 Auditing = Annotated[Here, needs("audit:read")]
 RequestId = Annotated[str, Path(max_length=64)]
+#: As ``vault/web/http/languages.py`` has them.
+PageLanguage = Literal["en", "fr", "de", "es"]
 SECTION: Final = "Requests"
 #: The page of the account's closure, which is a request that no person makes.
 CLOSURE: Final = "/closure"
@@ -156,11 +159,27 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
 
 
 @router.get("/requests/{request_id}/receipt")
-async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
-    """Download the receipt of a closed request."""
+async def show_receipt(here: Auditing, request_id: RequestId, page: PageLanguage | None = None) -> Response:
+    """Download the receipt of a closed request; with ``page``, as a page for the person in that language."""
+    if page is not None:
+        return await _receipt_page(here, request_id, page)
     receipt = await here.vault.requests.receipts.read(here.account_id, request_id)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
     return Response(receipt, media_type="application/octet-stream", headers=headers)
+
+
+async def _receipt_page(here: Here, request_id: str, language: str) -> Response:
+    registers, requests = here.vault.registers.processing_records, here.vault.requests
+    view = await requests.requests.read(here.account_id, request_id)
+    summary = await requests.receipts.summary(here.account_id, request_id)
+    profile = (await registers.read(here.account)).profile
+    return receipt_page(
+        view.request,
+        summary,
+        registers.page_texts[language],
+        account=here.account.name or here.account.ref,
+        contact=None if profile is None else profile.content.requests_to,
+    )
 
 
 @router.post("/requests/{request_id}/package")
