@@ -120,6 +120,7 @@ PROOFS: dict[str, str] = {
     "web/console/test_wrong_sign_ins.py": "10,000 requests",
     "web/console/test_print_and_contrast.py": "every page in a browser, in two languages",
     "web/console/test_right_to_left.py": "every page in a browser",
+    "web/console/test_ten_thousand.py": "ten thousand recordings",
     "web/test_access.py": "every route with wrong keys and scopes",
     "web/test_contract.py": "schemathesis on every route",
     "web/test_dead_links.py": "addresses that wait",
