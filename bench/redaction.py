@@ -226,7 +226,8 @@ def _round(archive: Archive, seconds: float, *, running_first: bool) -> Mapping[
     """Return what others waited for beside the back-fill and while it was paused. Raises if a pause is none."""
     found = {}
     for state in ("running", "paused") if running_first else ("paused", "running"):
-        before = archive.change(state)["searched"] if archive.progress()["state"] != state else 0
+        now = archive.progress()
+        before = (now if now["state"] == state else archive.change(state))["searched"]
         found[state] = archive.others(seconds)
         if state == "paused" and archive.progress()["searched"] != before:
             raise RuntimeError("A back-fill that was paused went on.")
