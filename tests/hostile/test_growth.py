@@ -105,6 +105,8 @@ NOT_FOREIGN = {
     "vault.database.stores.outbox.messages:message_of": _OWN_ROWS,
     "vault.database.stores.events.polls:message_of_event": _OWN_ROWS,
     "vault.services.requests.receipts:_indexes_in": _SEALED,
+    "vault.domain.requests.receipt_summary:summarise": _SEALED,
+    "vault.domain.requests.receipt_summary:_outcomes": _SEALED,
     "vault.services.shared.clock_skew:checked_now": _OWN_ROWS,
     "vault.telephony.parsing.phone_number:is_unlikely": "a number in E.164, as the readings of a number return it",
     "vault.web.console.recordings.quarantine:get_result": _SEALED,
