@@ -3,6 +3,7 @@
 import gc
 import random
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,7 +35,21 @@ class _LateRandom(random.Random):
         return 0.5 + super().random() / 2
 
 
+def _be_patient(httpx: Any) -> None:
+    """Let a client that says no time of its own wait a minute: under load an answer may take over httpx's 5 s."""
+    for one in (
+        httpx.Client.__init__,
+        httpx.AsyncClient.__init__,
+        httpx.get,
+        httpx.post,
+        httpx.put,
+        httpx.request,
+    ):
+        one.__kwdefaults__["timeout"] = 60.0
+
+
 on_import("vault.backoff", lambda module: setattr(module, "RANDOM", _LateRandom()))
+on_import("httpx", _be_patient)
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares. Without the
 # full counts the examples are the same in each run: a fault in the product is new with a change, and not by chance.
 settings.register_profile(

@@ -28,6 +28,7 @@ def test_the_privacy_page_is_public_once_it_is_published(house: House, tenant: T
     assert shown.status_code == 200
     assert shown.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="en">' in shown.text
+    read = shown.text.replace("<bdi>", "").replace("</bdi>", "")
     told = [
         "Acme Limited",
         "dpo@acme.example",
@@ -35,7 +36,7 @@ def test_the_privacy_page_is_public_once_it_is_published(house: House, tenant: T
         "Hosting Inc (US)",
         "Data Protection Commission",
     ]
-    assert [words for words in told if words not in shown.text] == []
+    assert [words for words in told if words not in read] == []
     assert "withdraw your consent" in shown.text
     secrets = [
         "Grace Hopper",
