@@ -3,9 +3,11 @@
 import { Around } from "./around.js";
 import { Channels } from "./channels.js";
 import { Heard } from "./heard.js";
+import { Here } from "./here.js";
 import { Keys } from "./keys.js";
 import { loadWaveform } from "./levels.js";
 import { Notes } from "./notes.js";
+import { Pace } from "./pace.js";
 import { forget, keep, prune, recall, requested, resume } from "./place.js";
 import { Recovery } from "./recovery.js";
 import { Removed } from "./removed.js";
@@ -30,7 +32,7 @@ const { session: address, place: placeName } = page.dataset;
 const known = Number(page.dataset.duration);
 
 const channels = new Channels(audio);
-const waveform = new Waveform($("seek"), $("overview"), known, seek);
+const waveform = new Waveform($("seek"), { strip: $("overview"), closer: $("zoom-in"), wider: $("zoom-out") }, known, seek);
 const session = new Session(address, Number(page.dataset.secondsLeft), {
   idle: () => document.hidden && audio.paused,
   playing: () => !audio.paused,
@@ -40,11 +42,13 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
 });
 const recovery = new Recovery(audio, session, { trouble: $("trouble"), play: $("play"), reachable });
 const source = new Source(audio, recovery);
+const pace = new Pace(audio, $("speed"), $("skip"), { source, announce });
 const repeat = new Repeat(() => recovery.position, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
 const around = new Around($("around"), audio, address, { part: () => repeat, duration, begins: () => audio.pause(), told: tell });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
 const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => recovery.position });
 const removed = new Removed($("removed"), $("removed-here"), waveform);
+const here = new Here($("copy"), $("share"), { position: () => recovery.position, tell });
 new Heard(audio, address);
 // Who speaks when; null until the waveform is loaded.
 let turns = null;
@@ -74,9 +78,7 @@ function restore() {
   const resumed = reloaded || asked !== null ? null : resume(placeName, duration());
   const { at, speed, channel, skip } = { at: asked, speed: "1", channel: "", skip: false, ...(reloaded ?? resumed) };
   $("resumed").hidden = !resumed;
-  $("speed").value = speed;
-  setSkip(skip);
-  setSpeed();
+  pace.restore(speed, skip);
   if (at) seek(at);
   const choice = document.querySelector(`#channels input[value="${channel}"]`);
   if (choice) choice.checked = true;
@@ -86,7 +88,7 @@ function restore() {
 function store() {
   if (session.closed) return;
   const channel = heard === null ? "" : String(heard);
-  keep(address, placeName, { at: recovery.position, speed: $("speed").value, channel, skip: skipping() });
+  keep(address, placeName, { at: recovery.position, speed: $("speed").value, channel, skip: pace.skips });
 }
 
 function duration() {
@@ -120,17 +122,13 @@ const BUTTONS = {
   play: toggle,
   back: () => jump(-JUMP), on: () => jump(JUMP),
   previous: () => goTo(turns?.previous(recovery.position)), next: () => goTo(turns?.next(recovery.position)),
-  skip: () => { setSkip(!skipping(), { announced: true }); stateSpeed(); },
   "zoom-in": () => zoom(0.5), "zoom-out": () => zoom(2),
-  copy: copyLink,
-  share: () => { $("share").search = `?at=${Math.floor(recovery.position)}`; },
   keys: () => keys.help(),
   "from-start": () => { seek(0); $("resumed").hidden = true; $("play").focus(); },
 };
 
 function listenToListener() {
   for (const [id, pressed] of Object.entries(BUTTONS)) $(id)?.addEventListener("click", pressed);
-  $("speed").addEventListener("change", setSpeed);
   for (const choice of document.querySelectorAll("#channels input")) {
     choice.addEventListener("change", () => selectChannel(choice.value === "" ? null : Number(choice.value)));
   }
@@ -145,12 +143,12 @@ const KEYS = {
   ArrowLeft: () => jump(-STEP), ArrowRight: () => jump(STEP),
   Home: () => seek(0), End: () => seek(duration()),
   p: BUTTONS.previous, n: BUTTONS.next,
-  "<": () => changeSpeed(-1), ">": () => changeSpeed(1),
+  "<": () => pace.change(-1), ">": () => pace.change(1),
   m: () => toggleMute(audio),
-  s: BUTTONS.skip,
+  s: () => pace.toggleSkip(),
   a: () => repeat.setFrom(), b: () => repeat.setTo(), r: () => repeat.clear(),
   "+": BUTTONS["zoom-in"], "-": BUTTONS["zoom-out"],
-  c: copyLink,
+  c: () => here.copy(),
   t: () => notes.write(),
   "?": BUTTONS.keys,
 };
@@ -197,38 +195,10 @@ function seek(seconds) {
   showPosition({ moving: false });
 }
 
-/** Sets the speed, and the default speed for a reload of the audio. */
-function setSpeed() {
-  audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
-  stateSpeed();
-}
-
-/** Tells the vault how fast the audio is used up: of a call about half is silence. */
-function stateSpeed() {
-  source.state(audio.playbackRate * (skipping() ? 2 : 1));
-}
-
-function changeSpeed(by) {
-  const speeds = $("speed"), index = speeds.selectedIndex + by;
-  if (index < 0 || index >= speeds.length) return;
-  speeds.selectedIndex = index;
-  setSpeed();
-  announce(say("speed", { speed: speeds.selectedOptions[0].textContent }));
-}
-
 function selectChannel(channel) {
   heard = channel;
   channels.choose(channel);
   waveform.mute(waveform.lanes.map((_, index) => channel !== null && index !== channel));
-}
-
-function skipping() {
-  return $("skip").getAttribute("aria-pressed") === "true";
-}
-
-function setSkip(on, { announced = false } = {}) {
-  $("skip").setAttribute("aria-pressed", on);
-  if (announced) announce(say(on ? "skip_on" : "skip_off"));
 }
 
 function showRepeat(text) {
@@ -239,25 +209,7 @@ function showRepeat(text) {
 
 function zoom(factor) {
   waveform.zoom(factor);
-  showZoom();
   announce(say("zoomed", { from: spoken(waveform.view.from), to: spoken(waveform.view.to) }));
-}
-
-function showZoom() {
-  // Not ``disabled``: a button that is pressed until it can do no more would lose the focus.
-  $("zoom-in").setAttribute("aria-disabled", !waveform.view.canZoomIn);
-  $("zoom-out").setAttribute("aria-disabled", !waveform.view.isZoomed);
-}
-
-/** Puts the moment into the page's address, and copies that. */
-async function copyLink() {
-  history.replaceState(null, "", `#t=${Math.floor(recovery.position)}`);
-  try {
-    await navigator.clipboard.writeText(location.href);
-    tell(say("copied"));
-  } catch {
-    tell(say("not_copied"));
-  }
 }
 
 /** Shows a sentence for a moment, which the screen reader reads as well. */
@@ -274,7 +226,7 @@ function announce(text) {
 function steer() {
   if (audio.paused || audio.seeking) return;
   const at = audio.currentTime;
-  const to = repeat.jump(at) ?? (skipping() ? turns?.skip(at, heard) : null) ?? null;
+  const to = repeat.jump(at) ?? (pace.skips ? turns?.skip(at, heard) : null) ?? null;
   if (to !== null) audio.currentTime = reachable(to);
 }
 
@@ -282,10 +234,7 @@ function showPosition({ moving = !audio.paused } = {}) {
   if (moving) steer();
   const at = recovery.position;
   $("now").textContent = clock(at);
-  // A focused button is not renamed each second: the screen reader would read it each time.
-  if (document.activeElement !== $("copy")) {
-    $("copy").lastElementChild.textContent = say("copy_link", { time: clock(at) });
-  }
+  here.follow(at);
   waveform.show(at, { moving });
   notes.follow();
   removed.follow(at);
@@ -294,7 +243,6 @@ function showPosition({ moving = !audio.paused } = {}) {
 function showDuration() {
   $("total").textContent = clock(duration());
   waveform.setDuration(duration());
-  showZoom();
 }
 
 function showPlaying() {

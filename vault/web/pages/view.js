@@ -6,11 +6,10 @@ const SMALLEST = 10;
 const MARGIN = 0.1;
 
 export class View {
-  /** `changed()` is called when another part is shown. */
-  constructor(overview, changed) {
-    this.overview = overview;
-    this.part = overview.firstElementChild;
-    this.changed = changed;
+  /** The strip that shows the part, and the buttons that zoom; `changed()` is called when another part is shown. */
+  constructor({ strip, closer, wider }, changed) {
+    Object.assign(this, { strip, closer, wider, changed });
+    this.part = strip.firstElementChild;
     this.setDuration(0);
     this.listen();
   }
@@ -63,14 +62,17 @@ export class View {
   show(from, length) {
     this.from = Math.max(0, Math.min(this.duration - length, from));
     this.to = this.from + length;
-    this.overview.hidden = !this.isZoomed;
+    this.strip.hidden = !this.isZoomed;
+    // Not ``disabled``: a button that is pressed until it can do no more would lose the focus.
+    this.closer.setAttribute("aria-disabled", !this.canZoomIn);
+    this.wider.setAttribute("aria-disabled", !this.isZoomed);
     this.part.style.left = `${100 * this.from / (this.duration || 1)}%`;
     this.part.style.width = `${100 * length / (this.duration || 1)}%`;
     this.changed();
   }
 
   listen() {
-    const strip = this.overview;
+    const strip = this.strip;
     const move = (event) => {
       const box = strip.getBoundingClientRect();
       const middle = ((event.clientX - box.left) / box.width) * this.duration;

@@ -10,8 +10,8 @@ const FAINT = 0.38;
 const STRIPE = 8, MIN_STRIPES = 3;
 
 export class Waveform {
-  /** `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
-  constructor(slider, overview, duration, seek) {
+  /** `zooming` is as for `View`. `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
+  constructor(slider, zooming, duration, seek) {
     this.slider = slider;
     this.canvas = slider.querySelector("canvas");
     this.lanes = [...slider.querySelectorAll(".lane")];
@@ -26,7 +26,7 @@ export class Waveform {
     this.removed = [];
     this.position = 0;
     this.dragged = null;
-    this.view = new View(overview, () => this.shape());
+    this.view = new View(zooming, () => this.shape());
     this.setDuration(duration);
     this.listen();
     new ResizeObserver(() => this.measure()).observe(slider);
