@@ -38,7 +38,7 @@ _STATES: Final = tuple(sorted(CLAIM.sources))
 _ACCOUNT: Final = "queue-0"
 _CLAIMERS: Final = 8
 #: More than any variant claims in a second, so that the queue does not end.
-_CLAIMS_A_SECOND: Final = 700
+_CLAIMS_A_SECOND: Final = 1_500
 _CALL_STARTS_A_SECOND: Final = 10
 _FINISHED: Final = text(
     "UPDATE recordings SET state = 'available', sealed_announcement = NULL, lease_until = NULL, lease_token = NULL "

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.fakes.crm import NotebookPeer
 from tests.fakes.limited import Limited
 from tests.handover.test_systems import activated
 from tests.support.handing import ANN, activate, all_handovers, call, erase, follow, hand_over, states
+from tests.support.outbox import let_time_come, send_due
 from tests.support.service_house import House
 from vault.crm.registry import SYSTEMS
+from vault.database.schema.outbox import outbox_messages
 from vault.domain.crm.exchange import Budget
 from vault.domain.handover.integration import REMOVE, WRITE, destination_of
-from vault.domain.outbox.health import PLACES
+from vault.domain.outbox.health import FAILURES, PLACES
 from vault.services.handover.budgets import KnownBudget, Windows
 from vault.simulator.crm.crm import Fault
 from vault.simulator.exchange import Reply, json_reply
@@ -121,6 +124,27 @@ async def test_a_spent_budget_is_never_exceeded(house: House, spent: Spent):
     # Where no reply says what is left, a removal leaves its own time to the next one.
     assert (await wait_of(house, removals=True) or 0) < _OWN_TIME
     assert "absent" in await states(house)
+
+
+async def test_a_spent_budget_is_no_failure_of_the_system(either: House):
+    """It costs a message none of its attempts, and nobody is told that the system fails, however often it says so."""
+    peer = await activated(either, _BY_NAME["zendesk"])
+    peer.faults += [Fault(reply=too_many(headers={"retry-after": "1"}))] * (2 * FAILURES)
+    await call(either)
+    await follow(either)
+    for _ in range(2 * FAILURES):
+        await let_time_come(either)
+        await send_due(either)
+    assert not peer.faults
+    (view,) = await either.vault.handover.integrations.list(either.account.id)
+    to = destination_of(view.integration.id, removals=False)
+    health, _ = await either.database.write(lambda tx: tx.outbox_outcomes.health(to))
+    attempts = await either.database.read(
+        lambda tx: tx.connection.execute(select(outbox_messages.c.attempts)).scalars().all()
+    )
+    assert (health.failures, health.failing_since, attempts) == (0, None, [0])
+    await hand_over(either, rounds=2)
+    assert await states(either) == ["present"]
 
 
 async def test_removals_go_before_what_is_written(either: House, peer: NotebookPeer):

@@ -56,6 +56,8 @@ class Attempt:
     #: Why it failed, without the URL and without words of the receiver.
     failure: str | None = None
     retry_after: str | None = None
+    #: Whether it came too early, which is no failure of the receiver; ``retry_after`` says for how long.
+    is_early: bool = False
     #: The first bytes of the answer.
     answer: bytes = field(default=b"", repr=False)
 

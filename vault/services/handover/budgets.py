@@ -88,9 +88,10 @@ class KnownBudget:
 
     def wait(self, type_: str, now: datetime, *, begins: bool) -> timedelta | None:
         """Return after which time a message of a type goes on, or ``begins``; None: now."""
-        if begins and self._paced_until is not None and self._paced_until - now > LEAST_WAIT:
-            return self._paced_until - now
-        if self._left is None or self._until is None or self._until <= now:
-            return None
-        keeps = PLACES if type_ == REMOVE else self._reserve + (_BEGUN if begins else 0)
-        return max(LEAST_WAIT, min(MOST_WAIT, self._until - now)) if self._left <= keeps else None
+        paced = timedelta(0) if self._paced_until is None or not begins else self._paced_until - now
+        waits = [paced] if paced > LEAST_WAIT else []
+        if self._left is not None and self._until is not None and self._until > now:
+            keeps = PLACES if type_ == REMOVE else self._reserve + (_BEGUN if begins else 0)
+            if self._left <= keeps:
+                waits.append(max(LEAST_WAIT, min(MOST_WAIT, self._until - now)))
+        return max(waits, default=None)

@@ -9,7 +9,7 @@ from vault.database.stores.outbox.outcomes import EndedAttempt
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.outbox.attempt import Attempt, Outcome, wait_asked
+from vault.domain.outbox.attempt import LEAST_WAIT, Attempt, Outcome, wait_asked
 from vault.domain.outbox.health import Health
 from vault.domain.outbox.message import Message, Turn
 from vault.jitter import RANDOM
@@ -19,7 +19,7 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 #: By how much a wait that a receiver asks for may be longer, so that its senders do not come together.
 _LONGER: Final = 0.1
-Result = Literal["accepted", "superseded", "failed", "given_up"]
+Result = Literal["accepted", "superseded", "early", "failed", "given_up"]
 #: Of what ends a message: the result, and the type of its event.
 _ENDS: Final[Mapping[Outcome, tuple[Result, EventType]]] = {
     Outcome.ACCEPTED: ("accepted", "message.accepted"),
@@ -93,7 +93,7 @@ class _TurnEnd:
         """End an attempt whose message is still the turn's."""
         outcome = one.attempt.outcome
         if outcome not in _ENDS:
-            return self._fail(one)
+            return self._wait(one) if one.attempt.is_early else self._fail(one)
         if outcome is Outcome.ACCEPTED:
             self._health = self._health.after_success(self._at)
         result, type_ = _ENDS[outcome]
@@ -109,6 +109,12 @@ class _TurnEnd:
             self._tx.outbox_outcomes.set_health(turn.destination, after)
             self._warn(turn, before, after)
         self._tx.events.append(*self._events)
+
+    def _wait(self, one: Ended) -> Result:
+        """Let a message wait for as long as its receiver asks, uncounted."""
+        wait = wait_asked(one.attempt.retry_after, self._at) or LEAST_WAIT
+        self._tx.outbox_outcomes.put_back_unsent(self._sent.turn, [one.message.id], self._at + wait)
+        return "early"
 
     def _fail(self, one: Ended) -> Result:
         """Let a message wait for its next attempt, or give it up."""

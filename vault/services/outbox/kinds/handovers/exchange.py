@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from typing import Final
@@ -55,7 +55,7 @@ class Exchange:
         wait = self.opened.budget.wait(self.permission.message.type, self.clock(), begins=False)
         if wait is not None:
             text = f"{self.opened.system.title} takes few more requests now. They are kept for removals."
-            raise AttemptEnds(failed_attempt(text, asked=wait))
+            raise AttemptEnds(early_attempt(text, wait))
 
     async def send(self, act: Act, request: CrmRequest) -> tuple[Verdict, CrmReply]:
         """Return the verdict on the reply. Raises AttemptEnds where none came, and nothing can have been done."""
@@ -90,7 +90,7 @@ class Exchange:
         opened.budget.paced(self.clock() + wait + interval)
         if wait > _MOST_PACED:
             text = f"{opened.system.title} takes no more of these requests now."
-            raise AttemptEnds(failed_attempt(text, asked=wait))
+            raise AttemptEnds(early_attempt(text, wait))
         await asyncio.sleep(wait.total_seconds())
 
     def _read_budget(self, reply: CrmReply) -> None:
@@ -144,19 +144,27 @@ class Exchange:
         if isinstance(verdict, Unauthorized | Denied):
             text = f"{title} does not accept the credentials."
             return AttemptEnds(_failed(text, reply), refused=verdict)
-        asked = None
+        asked, is_early = None, False
         if isinstance(verdict, Wait):
             usual = _TOO_MANY_WAIT if reply.status in _TOO_MANY else None
             asked = verdict.asked or (MOST_WAIT if verdict.is_daily else usual)
             if asked is not None and (reply.status in _TOO_MANY or verdict.is_daily):
                 self.opened.budget.spent(self.clock() + asked)
+                # Without a stated wait it counts: an edge may refuse us for good.
+                is_early = verdict.is_daily or verdict.asked is not None
         text = f"{title} answered {reply.status}." if reply.status else f"{title} did not answer."
-        return AttemptEnds(_failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear)))
+        attempt = _failed(text, reply, asked=asked, is_unclear=isinstance(verdict, Unclear))
+        return AttemptEnds(replace(attempt, is_early=is_early))
 
 
 def failed_attempt(text: str, *, asked: timedelta | None = None) -> Attempt:
     """Return an attempt that failed without a reply about it, and after how long the system asks for the next."""
     return _failed(text, None, asked=asked)
+
+
+def early_attempt(text: str, wait: timedelta) -> Attempt:
+    """Return an attempt that came too early, and by how much: the next one counts as this one."""
+    return replace(_failed(text, None, asked=wait), is_early=True)
 
 
 def _failed(

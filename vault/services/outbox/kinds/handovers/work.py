@@ -23,7 +23,7 @@ from vault.services.outbox.kinds.handovers.contacts import (
     unless_objected,
     with_parent,
 )
-from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange
+from vault.services.outbox.kinds.handovers.exchange import AttemptEnds, Exchange, early_attempt
 from vault.services.outbox.kinds.handovers.new_contact import is_new_contact, make_contact
 from vault.services.outbox.kinds.handovers.steps import begin, finish, require_unchanged, writes
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -144,7 +144,6 @@ class Work:
     async def _probe(self, handover: StoredHandover, secrets: HandoverSecrets) -> Attempt:
         """Look whether the record is there whose creation nobody has confirmed."""
         target = secrets.target or Target()
-        reply = CrmReply(status=0, received_at=self._parts.clock())
         if not is_new_contact(target):
             text = await self._text(handover)
             request = self._system.probe(text, target, self._access)
@@ -159,7 +158,8 @@ class Work:
                 raise self._exchange.end(verdict, reply)
         since = self._parts.clock() - (handover.sent_at or handover.created_at)
         if since < self._system.probe_lag:
-            raise self._exchange.end(Wait(asked=self._system.probe_lag - since), reply)
+            why = f"{self._system.title} may not show yet what was written."
+            raise AttemptEnds(early_attempt(why, self._system.probe_lag - since))
         await self._finish(handover, state="waiting", cause=None, sealed=None)
         return _DONE
 
